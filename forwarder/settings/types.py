@@ -1,0 +1,124 @@
+"""What can be set, as plain values. How they are read is in the files beside this one."""
+
+from dataclasses import dataclass, field
+from enum import Enum
+from pathlib import Path
+
+
+class EventLoop(Enum):
+    AUTO = "auto"
+    """uvloop where it is installed, else asyncio."""
+    UVLOOP = "uvloop"
+    ASYNCIO = "asyncio"
+
+
+@dataclass(frozen=True, slots=True)
+class Security:
+    """How to talk to the brokers of one cluster."""
+
+    protocol: str = "PLAINTEXT"
+    """PLAINTEXT, SSL, SASL_PLAINTEXT or SASL_SSL."""
+    mechanism: str = ""
+    """PLAIN, SCRAM-SHA-256 or SCRAM-SHA-512; empty without SASL."""
+    username: str = ""
+    password: str = field(default="", repr=False)
+    ca_file: Path | None = None
+    """Certificates of authorities to trust, PEM; None: those of the system."""
+    certificate_file: Path | None = None
+    """This client's own certificate, PEM."""
+    key_file: Path | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ClusterSettings:
+    """One Kafka cluster."""
+
+    brokers: tuple[str, ...]
+    """`host:port` of the brokers to ask first."""
+    security: Security = Security()
+    create_topics: bool = False
+    """Whether a topic that is missing is asked to be created by the broker."""
+
+
+@dataclass(frozen=True, slots=True)
+class TopicSettings:
+    """A topic and the cluster it is in."""
+
+    cluster: ClusterSettings
+    topic: str
+
+
+@dataclass(frozen=True, slots=True)
+class ProducerSettings:
+    linger_s: float = 0.02
+    """How long updates are gathered into one batch."""
+    max_batch_bytes: int = 900_000
+    """Largest batch sent; brokers take 1 048 588 unless told otherwise."""
+    max_waiting_bytes: int = 256_000_000
+    """How much may wait in memory for a cluster that is away; then the oldest go and are counted."""
+    request_timeout_s: float = 30.0
+    """How long a broker may take to answer before its connection is given up."""
+    compression: str = "none"
+    """none, gzip, snappy, lz4 or zstd."""
+
+
+@dataclass(frozen=True, slots=True)
+class ChannelAccessSettings:
+    addr_list: tuple[str, ...] = ()
+    """`host[:port]` to search PVs at, besides the broadcast addresses."""
+    auto_addr_list: bool = True
+    """Whether the broadcast addresses of the local interfaces are searched too."""
+    name_servers: tuple[str, ...] = ()
+    """`host[:port]` to search over TCP."""
+    server_port: int = 5064
+    """UDP port of servers whose address in a list has no port of its own."""
+    repeater_port: int = 5065
+    max_array_bytes: int = 268_435_456
+    """Larger values are refused and counted."""
+    conn_timeout_s: float = 30.0
+    """Silence of a server after which it is asked for an echo; 5 s later it is given up."""
+    max_search_datagrams_per_s: int = 100
+    """Upper bound on search traffic, however many PVs are missing."""
+
+
+@dataclass(frozen=True, slots=True)
+class LogSettings:
+    level: int = 20
+    """As in the module logging; 5 is Trace."""
+    file: Path | None = None
+    graylog: str = ""
+    """`host:port` that takes GELF over UDP; empty for none."""
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """Everything one instance of the service is told at its start."""
+
+    profile: str
+    service_id: str
+    """Tells instances apart in status messages and connection events."""
+    config_topics: tuple[TopicSettings, ...]
+    status_topic: TopicSettings | None
+    storage_topic: TopicSettings | None
+    output: ClusterSettings
+    """Where streams go whose topic names no host."""
+    allowed_outputs: tuple[ClusterSettings, ...] = ()
+    """Further clusters that the topic of a stream may name by the `host:port` of one of their brokers."""
+    streams_file: Path | None = None
+    """Streams to start with, in the JSON dialect."""
+    skip_retrieval: bool = False
+    """Whether the stored state is ignored at the start."""
+    status_interval_s: float = 4.0
+    statistics_interval_s: float = 0.0
+    """How often the counts are logged; 0: never."""
+    repeat_period_s: float = 0.0
+    """Age of a value after which it is repeated in periodic streams; 0: never."""
+    fake_period_s: float = 1.0
+    never_connected_after_s: float = 10.0
+    """How long a PV may be searched before it is reported as never connected."""
+    stop_timeout_s: float = 10.0
+    """How long what is still waiting may take to be sent when the service stops."""
+    event_loop: EventLoop = EventLoop.AUTO
+    producer: ProducerSettings = ProducerSettings()
+    ca: ChannelAccessSettings = ChannelAccessSettings()
+    log: LogSettings = LogSettings()
