@@ -77,7 +77,7 @@ class ChannelAccessSettings:
     """Larger values are refused and counted."""
     conn_timeout_s: float = 30.0
     """Silence of a server after which it is asked for an echo; 5 s later it is given up."""
-    max_search_datagrams_per_s: int = 100
+    max_search_datagrams_per_s: int = 300
     """Upper bound on search traffic, however many PVs are missing."""
 
 

@@ -1,0 +1,387 @@
+"""One TCP connection to a Channel Access server: it carries all channels that live there.
+
+Value messages, which are nearly all that comes, are decoded right here. Everything else goes through caproto's
+`VirtualCircuit`, which knows the protocol, its states and its commands.
+"""
+
+import asyncio
+import logging
+from collections.abc import Iterable
+from struct import Struct
+from typing import Protocol, cast
+
+import caproto
+from caproto import (
+    ClearChannelResponse,
+    ClientChannel,
+    ClientNameRequest,
+    CreateChanResponse,
+    CreateChFailResponse,
+    EchoRequest,
+    ErrorResponse,
+    HostNameRequest,
+    ServerDisconnResponse,
+    SubscriptionType,
+    VersionRequest,
+    VersionResponse,
+    VirtualCircuit,
+)
+
+from forwarder.epics.interface import Listener
+from forwarder.model import ChannelType, Value
+
+from . import events
+from .channel import Channel, Event
+
+log = logging.getLogger(__name__)
+
+_MASK = SubscriptionType.DBE_VALUE | SubscriptionType.DBE_ALARM
+_first_eight_bytes = Struct(">Q").unpack_from
+_ANY_LENGTH = 0
+"""The count in a subscription that asks for as many elements as there are (protocol 4.13)."""
+PROTOCOL_VERSION = 13
+
+
+class Owner(Protocol):
+    """Whom a circuit tells what the client has to act on."""
+
+    def circuit_ready(self, circuit: "Circuit") -> None:
+        """The server has answered: channels can be created."""
+        ...
+
+    def channel_lost(self, channel: Channel, reason: str) -> None:
+        """The server does not serve this channel, or does so no longer."""
+        ...
+
+    def circuit_lost(self, circuit: "Circuit", reason: str) -> None:
+        """The connection is gone, and with it every channel on it."""
+        ...
+
+
+class _Scalar:
+    """Gives the listener of a PV that holds at most one element the element instead of an array."""
+
+    __slots__ = ("_listener",)
+
+    def __init__(self, listener: Listener) -> None:
+        self._listener = listener
+
+    def update(self, value: Value, time_ns: int, status: int, severity: int) -> None:
+        self._listener.update(events.one_element(value), time_ns, status, severity)
+
+    def failed(self, error: Exception) -> None:
+        self._listener.failed(error)
+
+
+class _Array:
+    """Gives the listener of a PV that can hold more an array, also when just one element came."""
+
+    __slots__ = ("_dtype", "_listener")
+
+    def __init__(self, listener: Listener, native: events.NativeType) -> None:
+        self._listener = listener
+        self._dtype = native.dtype.newbyteorder("<")
+
+    def update(self, value: Value, time_ns: int, status: int, severity: int) -> None:
+        self._listener.update(events.array_of(value, self._dtype), time_ns, status, severity)
+
+    def failed(self, error: Exception) -> None:
+        self._listener.failed(error)
+
+
+class _Nobody:
+    """Takes what still comes for a channel that was given up a moment ago."""
+
+    def update(self, value: Value, time_ns: int, status: int, severity: int) -> None:
+        pass
+
+    def failed(self, error: Exception) -> None:
+        pass
+
+
+class _Sink(Protocol):
+    def update(self, value: Value, time_ns: int, status: int, severity: int) -> None: ...
+    def failed(self, error: Exception) -> None: ...
+
+
+_NOBODY = _Nobody()
+
+
+class Circuit(asyncio.Protocol):
+    """The connection, from its opening on. Its owner makes it and drops it."""
+
+    def __init__(
+        self, address: tuple[str, int], owner: Owner, now: float, *, identity: tuple[str, str], max_array_bytes: int
+    ) -> None:
+        """`identity` is the host and user name that access rules of the server may ask for."""
+        self.address = address
+        self.updates = 0
+        """Value messages that brought a value."""
+        self.refused_updates = 0
+        """Value messages without a value, or larger than allowed."""
+        self.heard = True
+        """Whether anything came since the owner last cleared this."""
+        self.heard_at = now
+        """When the owner last saw `heard`, by its clock."""
+        self.echo_asked_at: float | None = None
+        """When an echo was asked for that has not been answered; kept by the owner."""
+        self._owner = owner
+        self._identity = identity
+        self._max_array_bytes = max_array_bytes
+        self._protocol = VirtualCircuit(caproto.CLIENT, address, 0, PROTOCOL_VERSION)
+        self._transport: asyncio.Transport | None = None
+        self._ready = False
+        self._channels: dict[int, Channel] = {}
+        # For messages with one number, and for all others.
+        self._of_one: dict[int, _Sink] = {}
+        self._of_any: dict[int, _Sink] = {}
+        self._parts: list[bytes] = []
+        self._have = 0
+        self._need = 0
+        self._skip = 0
+        self._out: list[bytes] = []
+        self._strangers = 0
+
+    def __len__(self) -> int:
+        return len(self._channels)
+
+    @property
+    def channels(self) -> Iterable[Channel]:
+        """The channels that live here, or are about to."""
+        return self._channels.values()
+
+    def create(self, channel: Channel) -> None:
+        """Create a channel here as soon as the server is ready, and subscribe to it."""
+        self._channels[channel.identifier] = channel
+        if self._ready:
+            self._request_channel(channel)
+
+    def give_up(self, channel: Channel) -> None:
+        """Nobody wants this channel any more."""
+        identifier = channel.identifier
+        del self._channels[identifier]
+        here = self._protocol.channels.get(identifier)
+        if here is None:
+            return
+        if identifier in self._of_one:
+            self._of_one[identifier] = self._of_any[identifier] = _NOBODY
+            self._send(here.clear())
+
+    def ask_for_echo(self) -> None:
+        """Make a living server say something."""
+        if self._ready:
+            self._send(EchoRequest())
+
+    def drop(self, reason: str) -> None:
+        """Close the connection at once; the owner is told."""
+        if self._transport is not None:
+            self._transport.abort()
+        self._lost(reason)
+
+    def close(self) -> None:
+        """Close the connection when what was asked of it has left; the owner is not told."""
+        self._flush()
+        transport, self._transport = self._transport, None
+        if transport is not None:
+            transport.close()
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        # uvloop's and asyncio's own transports are not all subclasses of the class they implement.
+        self._transport = cast("asyncio.Transport", transport)
+        host, user = self._identity
+        self._send(
+            VersionRequest(version=PROTOCOL_VERSION, priority=0),
+            HostNameRequest(name=host),
+            ClientNameRequest(name=user),
+        )
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._lost(str(exc) if exc else "closed by the server")
+
+    def data_received(self, data: bytes) -> None:
+        self.heard = True
+        if self._skip:
+            skipped = min(self._skip, len(data))
+            self._skip -= skipped
+            data = data[skipped:]
+        if self._parts:
+            # A frame of many MB comes in many pieces: they are joined once, not each time.
+            self._parts.append(data)
+            self._have += len(data)
+            if self._have < self._need:
+                return
+            data = b"".join(self._parts)
+            self._parts = []
+        at = self._read(data)
+        if at < len(data):
+            rest = data[at:]
+            self._parts = [rest]
+            self._have = len(rest)
+
+    def _read(self, data: bytes) -> int:
+        """Read all whole frames; where the first that is not whole begins. Sets how many bytes that one needs."""
+        view = memoryview(data)
+        end = len(data)
+        at = 0
+        while end - at >= events.HEADER_SIZE:
+            run = events.SCALAR_FRAMES.get(_first_eight_bytes(data, at)[0])
+            if run is not None and end - at >= run[1]:
+                at += self._read_run(view[at : end - (end - at) % run[1]], *run)
+                continue
+            command, size, data_type, count, status, identifier = events.header(data, at)
+            header_size = events.HEADER_SIZE
+            if size == 0xFFFF and count == 0:
+                header_size = events.LARGE_HEADER_SIZE
+                if end - at < header_size:
+                    self._need = header_size
+                    return at
+                size, count = events.large_sizes(data, at + events.HEADER_SIZE)
+                if size > self._max_array_bytes + events.HEADER_SIZE:
+                    self._refuse(identifier, f"a value of {size} bytes; the limit is {self._max_array_bytes}")
+                    at += header_size + size
+                    self._skip = max(0, at - end)
+                    if self._skip:
+                        return end
+                    continue
+            if end - at < header_size + size:
+                self._need = header_size + size
+                return at
+            if command == events.EVENT_ADD and size:
+                self._read_event(data, at + header_size, size, data_type, count, status, identifier)
+            else:
+                self._read_command(data[at : at + header_size + size])
+            at += header_size + size
+        self._need = events.HEADER_SIZE
+        return at
+
+    def _read_run(self, view: memoryview, unpack: events.Run, frame_size: int) -> int:
+        """Read frames that are alike as long as they are; how many bytes that was: at least one frame."""
+        expected = _first_eight_bytes(view)[0]
+        of_one = self._of_one
+        read = 0
+        identifier = -1
+        result = events.ECA_NORMAL
+        epoch_ns = events.EPOCH_NS
+        try:
+            for head, result, identifier, status, severity, seconds, nanoseconds, value in unpack(view):
+                if head != expected or result != 1:
+                    break
+                read += 1
+                of_one[identifier].update(value, seconds * 1_000_000_000 + nanoseconds + epoch_ns, status, severity)
+        except Exception as error:  # noqa: BLE001  (whatever an update does must not end the circuit)
+            self._failed(identifier, error)
+        self.updates += read
+        if read == 0:
+            self._refuse(identifier, f"no value, but the error status {result}")
+            read = 1
+        return read * frame_size
+
+    def _read_event(
+        self, data: bytes, at: int, size: int, data_type: int, count: int, status: int, identifier: int
+    ) -> None:
+        if status != events.ECA_NORMAL:
+            self._refuse(identifier, f"no value, but the error status {status}")
+            return
+        self.updates += 1
+        try:
+            self._of_any[identifier].update(*events.decode(data_type, count, data, at, size))
+        except Exception as error:  # noqa: BLE001  (whatever an update does must not end the circuit)
+            self._failed(identifier, error)
+
+    def _failed(self, identifier: int, error: Exception) -> None:
+        sink = self._of_any.get(identifier)
+        if sink is not None:
+            sink.failed(error)
+            return
+        self.refused_updates += 1
+        if not self._strangers:
+            log.warning("%s:%d sends values for a subscription that was never made: %d", *self.address, identifier)
+        self._strangers += 1
+
+    def _refuse(self, identifier: int, reason: str) -> None:
+        self.refused_updates += 1
+        self._of_any.get(identifier, _NOBODY).failed(ValueError(reason))
+
+    def _read_command(self, frame: bytes) -> None:
+        try:
+            commands, _ = self._protocol.recv(frame)
+            for command in commands:
+                self._protocol.process_command(command)
+                self._obey(command)
+        except (caproto.CaprotoError, KeyError, ValueError) as error:
+            self.drop(f"what it sent breaks the protocol: {error}")
+
+    def _obey(self, command: object) -> None:
+        match command:
+            case VersionResponse():
+                self._ready = True
+                self._owner.circuit_ready(self)
+                for channel in self._channels.values():
+                    self._request_channel(channel)
+            case CreateChanResponse():
+                self._created(command)
+            case CreateChFailResponse() | ServerDisconnResponse():
+                self._channel_gone(command.cid, type(command).__name__)
+            case ClearChannelResponse():
+                self._forget(command.cid)
+            case ErrorResponse():
+                log.warning("%s:%d reports an error: %r", *self.address, command)
+            case _:
+                pass
+
+    def _request_channel(self, channel: Channel) -> None:
+        self._send(ClientChannel(channel.name, self._protocol, channel.identifier).create())
+
+    def _created(self, response: CreateChanResponse) -> None:
+        identifier = response.cid
+        here = self._protocol.channels[identifier]
+        channel = self._channels.get(identifier)
+        if channel is None:
+            self._send(here.clear())
+            return
+        native = events.NATIVE_TYPES.get(int(response.data_type))
+        if native is None:
+            self._channel_gone(identifier, f"its type {response.data_type} is unknown")
+            return
+        kind = events.channel_type(native, response.data_count)
+        listener = channel.listener
+        self._of_any[identifier] = listener if kind.is_array else _Scalar(listener)
+        self._of_one[identifier] = _Array(listener, native) if kind.is_array and native.format else listener
+        self._send(
+            here.subscribe(data_type=native.time_type, data_count=_ANY_LENGTH, subscriptionid=identifier, mask=_MASK)
+        )
+        self._connected(channel, kind)
+
+    def _connected(self, channel: Channel, kind: ChannelType) -> None:
+        channel.happened(Event.CREATED)
+        channel.ever_connected = True
+        channel.failures = 0
+        channel.listener.connected(kind)
+
+    def _channel_gone(self, identifier: int, reason: str) -> None:
+        channel = self._channels.pop(identifier, None)
+        self._forget(identifier)
+        if channel is not None:
+            self._owner.channel_lost(channel, reason)
+
+    def _forget(self, identifier: int) -> None:
+        self._of_one.pop(identifier, None)
+        self._of_any.pop(identifier, None)
+        self._protocol.event_add_commands.pop(identifier, None)
+        self._protocol.channels.pop(identifier, None)
+
+    def _send(self, *commands: object) -> None:
+        # Thousands of channels may be created in one turn of the loop: they leave in one write.
+        if not self._out:
+            asyncio.get_running_loop().call_soon(self._flush)
+        self._out += map(bytes, self._protocol.send(*commands))
+
+    def _flush(self) -> None:
+        out, self._out = self._out, []
+        if out and self._transport is not None:
+            self._transport.write(b"".join(out))
+
+    def _lost(self, reason: str) -> None:
+        transport, self._transport = self._transport, None
+        if transport is not None:
+            self._owner.circuit_lost(self, reason)

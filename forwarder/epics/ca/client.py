@@ -1,0 +1,292 @@
+"""Channel Access: searches PVs, opens one circuit to each server, and mends whatever breaks."""
+
+import asyncio
+import getpass
+import logging
+import random
+import socket
+import time
+from collections import deque
+from collections.abc import Mapping
+
+from forwarder.epics.addresses import broadcast_addresses, resolve
+from forwarder.epics.interface import Listener
+from forwarder.epics.pacing import SearchPacing
+from forwarder.settings.types import ChannelAccessSettings
+
+from .beacons import Beacons
+from .channel import Channel, Event, State
+from .circuit import Circuit
+from .name_server import NameServer
+from .search import SearchSocket, datagrams, search_message
+
+log = logging.getLogger(__name__)
+
+_TICK_S = 0.05
+"""How often searches that are due leave."""
+_WATCH_S = 1.0
+"""How often circuits are looked at, and the grace period of PVs."""
+_ECHO_ANSWER_S = 5.0
+"""How long a server may take to answer an echo (caProto.h: CA_ECHO_TIMEOUT)."""
+_OPEN_TIMEOUT_S = 5.0
+_RESOLVE_AGAIN_S = 30.0
+_LONGEST_PENALTY_S = 30.0
+_NAMES_PER_DATAGRAM = 25
+"""About as many as fit; only the budget is counted with it."""
+_DATAGRAMS_PER_TICK = 30
+"""More at once would overflow the receive buffer of a server, of which Linux makes room for about 100."""
+
+
+class ChannelAccess:
+    """The client: everything it does happens in the event loop it was started in."""
+
+    def __init__(self, settings: ChannelAccessSettings, never_connected_after_s: float) -> None:
+        self._settings = settings
+        self._grace_s = never_connected_after_s
+        self._channels: dict[int, Channel] = {}
+        self._by_listener: dict[Listener, Channel] = {}
+        self._next_identifier = 0
+        self._pacing = SearchPacing(random.random)
+        self._awaited: deque[Channel] = deque()
+        self._circuits: dict[tuple[str, int], Circuit] = {}
+        self._opening: set[asyncio.Task[None]] = set()
+        self._tasks: list[asyncio.Task[None]] = []
+        self._search_socket = SearchSocket(self._found)
+        self._beacons = Beacons(self._server_appeared, settings.repeater_port)
+        self._name_servers: list[NameServer] = []
+        self._addresses: list[tuple[str, int]] = []
+        self._unresolved: list[str] = []
+        self._complained = False
+        self._budget = float(settings.max_search_datagrams_per_s)
+        self._restart_at: float | None = None
+        self._identity = (socket.gethostname(), _user())
+        self._lost_circuits = 0
+        self._troubled: set[tuple[str, int]] = set()
+        """Servers whose last circuit was lost and that did not answer since: said once."""
+        self._updates_before = 0
+        self._refused_before = 0
+
+    async def start(self) -> None:
+        """Open sockets and begin to search. Raises OSError when no socket is to be had."""
+        settings = self._settings
+        listed = list(settings.addr_list)
+        if settings.auto_addr_list:
+            listed += broadcast_addresses()
+        self._unresolved = listed
+        await self._resolve()
+        servers, unknown = await resolve(settings.name_servers, settings.server_port)
+        if unknown:
+            log.error("name servers that cannot be resolved are not asked: %s", ", ".join(unknown))
+        self._name_servers = [NameServer(address, self._found) for address in servers]
+        await self._search_socket.open()
+        await self._beacons.open()
+        tasks = [self._search(), self._watch(), *(server.run() for server in self._name_servers)]
+        self._tasks = [asyncio.create_task(task) for task in tasks]
+
+    def subscribe(self, listener: Listener) -> None:
+        """Search the listener's PV, subscribe to it, and keep doing so whatever happens to its server."""
+        now = time.monotonic()
+        channel = Channel(self._next_identifier, listener, now)
+        self._next_identifier += 1
+        self._channels[channel.identifier] = channel
+        self._by_listener[listener] = channel
+        self._pacing.add(channel.identifier, now)
+        self._awaited.append(channel)
+
+    def unsubscribe(self, listener: Listener) -> None:
+        """Stop; the listener hears nothing more."""
+        channel = self._by_listener.pop(listener)
+        del self._channels[channel.identifier]
+        self._pacing.discard(channel.identifier)
+        channel.happened(Event.UNWANTED)
+        circuit, channel.circuit = channel.circuit, None
+        if circuit is not None:
+            circuit.give_up(channel)
+            if not len(circuit):
+                self._remove(circuit)
+                circuit.close()
+
+    def counts(self) -> Mapping[str, int]:
+        """What happened since the start."""
+        circuits = self._circuits.values()
+        return {
+            "updates": self._updates_before + sum(circuit.updates for circuit in circuits),
+            "refused_updates": self._refused_before + sum(circuit.refused_updates for circuit in circuits),
+            "searching": len(self._pacing),
+            "search_datagrams": self._search_socket.sent,
+            "beacons": self._beacons.received,
+            "circuits": len(self._circuits),
+            "circuits_lost": self._lost_circuits,
+        }
+
+    def failed_task(self) -> asyncio.Task[None] | None:
+        """A background task that ended, which none ever should."""
+        return next((task for task in self._tasks if task.done()), None)
+
+    async def close(self) -> None:
+        """Close all sockets; no listener hears anything more."""
+        for task in [*self._tasks, *self._opening]:
+            task.cancel()
+        await asyncio.gather(*self._tasks, *self._opening, return_exceptions=True)
+        for circuit in self._circuits.values():
+            circuit.close()
+        self._circuits.clear()
+        self._search_socket.close()
+        self._beacons.close()
+
+    def channel_lost(self, channel: Channel, reason: str) -> None:
+        """The server does not serve this channel, or does so no longer: search again, later if this repeats."""
+        log.debug("%s: %s", channel.name, reason)
+        was_subscribed = channel.state is State.SUBSCRIBED
+        channel.happened(Event.LOST)
+        circuit, channel.circuit = channel.circuit, None
+        penalty = min(0.1 * 2**channel.failures, _LONGEST_PENALTY_S) if channel.failures else 0.0
+        channel.failures += 1
+        self._pacing.add(channel.identifier, time.monotonic(), after=penalty)
+        if was_subscribed:
+            channel.listener.disconnected()
+        if circuit is not None and not len(circuit) and circuit.address in self._circuits:
+            self._remove(circuit)
+            circuit.close()
+
+    def circuit_ready(self, circuit: Circuit) -> None:
+        """The server has answered: channels can be created."""
+        if circuit.address in self._troubled:
+            self._troubled.discard(circuit.address)
+            log.info("the server %s:%d is back", *circuit.address)
+
+    def circuit_lost(self, circuit: Circuit, reason: str) -> None:
+        """The connection is gone, and with it every channel on it."""
+        self._lost_circuits += 1
+        channels = list(circuit.channels)
+        first = circuit.address not in self._troubled
+        self._troubled.add(circuit.address)
+        log.log(
+            logging.WARNING if first else logging.DEBUG,
+            "lost the server %s:%d with %d PVs, which are searched again: %s",
+            *circuit.address,
+            len(channels),
+            reason,
+        )
+        self._remove(circuit)
+        for channel in channels:
+            self.channel_lost(channel, "its circuit is lost")
+
+    def _remove(self, circuit: Circuit) -> None:
+        if self._circuits.get(circuit.address) is circuit:
+            del self._circuits[circuit.address]
+            self._updates_before += circuit.updates
+            self._refused_before += circuit.refused_updates
+
+    def _found(self, identifier: int, address: tuple[str, int]) -> None:
+        channel = self._channels.get(identifier)
+        if channel is None:
+            return
+        if channel.state is not State.SEARCHING:
+            if channel.circuit is not None and channel.circuit.address != address:
+                log.debug("%s is offered by %s:%d too", channel.name, *address)
+            return
+        self._pacing.discard(identifier)
+        channel.happened(Event.FOUND)
+        circuit = self._circuits.get(address)
+        if circuit is None:
+            circuit = self._circuits[address] = Circuit(
+                address,
+                self,
+                time.monotonic(),
+                identity=self._identity,
+                max_array_bytes=self._settings.max_array_bytes,
+            )
+            task = asyncio.get_running_loop().create_task(self._open(circuit))
+            self._opening.add(task)
+            task.add_done_callback(self._opening.discard)
+        channel.circuit = circuit
+        circuit.create(channel)
+
+    async def _open(self, circuit: Circuit) -> None:
+        loop = asyncio.get_running_loop()
+        try:
+            async with asyncio.timeout(_OPEN_TIMEOUT_S):
+                await loop.create_connection(lambda: circuit, *circuit.address)
+        except (OSError, TimeoutError) as error:
+            self.circuit_lost(circuit, str(error) or "no answer")
+
+    def _server_appeared(self, host: str, port: int) -> None:
+        if self._restart_at is None and len(self._pacing):
+            log.debug("a server has appeared at %s:%d", host, port)
+            # Servers of one host restart together: wait for the others, and search once.
+            self._restart_at = time.monotonic() + random.uniform(0.05, 0.2)
+
+    async def _search(self) -> None:
+        rate = self._settings.max_search_datagrams_per_s
+        last = time.monotonic()
+        while True:
+            await asyncio.sleep(_TICK_S)
+            now = time.monotonic()
+            self._budget = min(float(rate), self._budget + (now - last) * rate)
+            last = now
+            if self._restart_at is not None and self._restart_at <= now:
+                self._restart_at = None
+                self._pacing.restart(now)
+            self._send_due(now)
+
+    def _send_due(self, now: float) -> None:
+        targets = max(1, len(self._addresses))
+        datagrams_left = min(int(self._budget / targets), _DATAGRAMS_PER_TICK)
+        if datagrams_left < 1:
+            return
+        messages: list[bytes] = []
+        room = datagrams_left * _NAMES_PER_DATAGRAM
+        for identifier in self._pacing.due(now):
+            messages.append(search_message(identifier, self._channels[identifier].name))
+            if len(messages) >= room:
+                break
+        if not messages:
+            return
+        packed = datagrams(messages)
+        self._search_socket.send(packed, self._addresses)
+        self._budget -= len(packed) * targets
+        for server in self._name_servers:
+            server.send(messages)
+
+    async def _watch(self) -> None:
+        resolve_at = time.monotonic() + _RESOLVE_AGAIN_S
+        while True:
+            await asyncio.sleep(_WATCH_S)
+            now = time.monotonic()
+            for circuit in list(self._circuits.values()):
+                self._watch_circuit(circuit, now)
+            while self._awaited and self._awaited[0].wanted_at + self._grace_s <= now:
+                channel = self._awaited.popleft()
+                if not channel.ever_connected and channel.state is not State.CLOSED:
+                    channel.listener.never_connected()
+            if self._unresolved and now >= resolve_at:
+                await self._resolve()
+                resolve_at = now + _RESOLVE_AGAIN_S
+
+    def _watch_circuit(self, circuit: Circuit, now: float) -> None:
+        if circuit.heard:
+            circuit.heard = False
+            circuit.heard_at = now
+            circuit.echo_asked_at = None
+        elif circuit.echo_asked_at is not None:
+            if now - circuit.echo_asked_at >= _ECHO_ANSWER_S:
+                circuit.drop(f"silent for {now - circuit.heard_at:.0f} s")
+        elif now - circuit.heard_at >= self._settings.conn_timeout_s:
+            circuit.echo_asked_at = now
+            circuit.ask_for_echo()
+
+    async def _resolve(self) -> None:
+        found, self._unresolved = await resolve(self._unresolved, self._settings.server_port)
+        self._addresses = list(dict.fromkeys([*self._addresses, *found]))
+        if self._unresolved and not self._complained:
+            self._complained = True
+            log.warning("addresses that cannot be resolved, tried again later: %s", ", ".join(self._unresolved))
+
+
+def _user() -> str:
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        # A container may run with a user number that has no name.
+        return "forwarder"

@@ -1,0 +1,59 @@
+"""What every EPICS client of the service looks like, and what it expects of those it serves."""
+
+from collections.abc import Mapping
+from typing import Protocol
+
+from forwarder.model import ChannelType, Value
+
+
+class Listener(Protocol):
+    """Who wants the updates of one PV."""
+
+    @property
+    def channel(self) -> str:
+        """Name of the PV."""
+        ...
+
+    def connected(self, kind: ChannelType) -> None:
+        """The PV has connected, or connected again, and this is its type; its first update follows."""
+        ...
+
+    def update(self, value: Value, time_ns: int, status: int, severity: int) -> None:
+        """One update: EPICS time in nanoseconds since the Unix epoch, EPICS alarm numbers."""
+        ...
+
+    def failed(self, error: Exception) -> None:
+        """An update could not be read, or `update` raised this error on it."""
+        ...
+
+    def disconnected(self) -> None:
+        """The connection is lost; the PV will be searched again."""
+        ...
+
+    def never_connected(self) -> None:
+        """The grace period is over and no server has ever offered the PV; the search goes on."""
+        ...
+
+
+class Client(Protocol):
+    """Reads PVs over one transport. Its methods are called in the event loop and return at once."""
+
+    async def start(self) -> None:
+        """Open sockets. Raises OSError when none can be had."""
+        ...
+
+    def subscribe(self, listener: Listener) -> None:
+        """Search the listener's PV, subscribe to it, and keep doing so whatever happens to its server."""
+        ...
+
+    def unsubscribe(self, listener: Listener) -> None:
+        """Stop; the listener hears nothing more."""
+        ...
+
+    def counts(self) -> Mapping[str, int]:
+        """Counters of what the client did, for the status."""
+        ...
+
+    async def close(self) -> None:
+        """Unsubscribe everything and close all sockets."""
+        ...
