@@ -42,6 +42,10 @@ class Client(Protocol):
         """Open sockets. Raises OSError when none can be had."""
         ...
 
+    async def run(self) -> None:
+        """Do what has to be done in the background, until cancelled."""
+        ...
+
     def subscribe(self, listener: Listener) -> None:
         """Search the listener's PV, subscribe to it, and keep doing so whatever happens to its server."""
         ...

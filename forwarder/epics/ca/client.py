@@ -50,7 +50,6 @@ class ChannelAccess:
         self._awaited: deque[Channel] = deque()
         self._circuits: dict[tuple[str, int], Circuit] = {}
         self._opening: set[asyncio.Task[None]] = set()
-        self._tasks: list[asyncio.Task[None]] = []
         self._search_socket = SearchSocket(self._found)
         self._beacons = Beacons(self._server_appeared, settings.repeater_port)
         self._name_servers: list[NameServer] = []
@@ -67,7 +66,7 @@ class ChannelAccess:
         self._refused_before = 0
 
     async def start(self) -> None:
-        """Open sockets and begin to search. Raises OSError when no socket is to be had."""
+        """Open sockets. Raises OSError when no socket is to be had."""
         settings = self._settings
         listed = list(settings.addr_list)
         if settings.auto_addr_list:
@@ -80,8 +79,14 @@ class ChannelAccess:
         self._name_servers = [NameServer(address, self._found) for address in servers]
         await self._search_socket.open()
         await self._beacons.open()
-        tasks = [self._search(), self._watch(), *(server.run() for server in self._name_servers)]
-        self._tasks = [asyncio.create_task(task) for task in tasks]
+
+    async def run(self) -> None:
+        """Search and watch until cancelled."""
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self._search(), name="CA search")
+            tasks.create_task(self._watch(), name="CA watch")
+            for server in self._name_servers:
+                tasks.create_task(server.run(), name="CA name server {}:{}".format(*server.address))
 
     def subscribe(self, listener: Listener) -> None:
         """Search the listener's PV, subscribe to it, and keep doing so whatever happens to its server."""
@@ -119,15 +124,11 @@ class ChannelAccess:
             "circuits_lost": self._lost_circuits,
         }
 
-    def failed_task(self) -> asyncio.Task[None] | None:
-        """A background task that ended, which none ever should."""
-        return next((task for task in self._tasks if task.done()), None)
-
     async def close(self) -> None:
         """Close all sockets; no listener hears anything more."""
-        for task in [*self._tasks, *self._opening]:
+        for task in self._opening:
             task.cancel()
-        await asyncio.gather(*self._tasks, *self._opening, return_exceptions=True)
+        await asyncio.gather(*self._opening, return_exceptions=True)
         for circuit in self._circuits.values():
             circuit.close()
         self._circuits.clear()

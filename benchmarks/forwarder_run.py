@@ -1,0 +1,78 @@
+"""The service itself, started and told what to forward as at a site: by its command line and its config topic."""
+
+import sys
+import uuid
+
+from confluent_kafka import Producer
+from streaming_data_types.fbschemas.forwarder_config_update_fc00.Protocol import Protocol
+from streaming_data_types.fbschemas.forwarder_config_update_fc00.UpdateType import UpdateType
+from streaming_data_types.forwarder_config_update_fc00 import StreamInfo, serialise_fc00
+
+from benchmarks.pvs import Pvs
+from forwarder.demo.child import Child
+from tests.support.consume import consume
+from tests.support.kafka import Broker
+from tests.support.processes import spawn
+
+_READY_WITHIN_S = 30.0
+_LARGEST_COMMAND = 8_000_000
+_STREAMS_PER_COMMAND = 10_000
+
+
+class Forwarder:
+    """`ca_addresses` is what it searches at, as in EPICS_CA_ADDR_LIST."""
+
+    name = "forwarder"
+
+    def __init__(self, ca_addresses: str, broker: Broker) -> None:
+        self._ca_addresses = ca_addresses
+        self._broker = broker
+        run = uuid.uuid4().hex[:8]
+        self._config_topic = f"config_{run}"
+        self._status_topic = f"status_{run}"
+        self._child: Child | None = None
+
+    @property
+    def child(self) -> Child:
+        if self._child is None:
+            raise RuntimeError("the forwarder was not started")
+        return self._child
+
+    def start(self, pvs: Pvs, topic: str) -> None:
+        self.launch()
+        self.add(pvs, topic)
+
+    def launch(self) -> None:
+        """Returns when it has sent its first status."""
+        broker = self._broker.address
+        self._broker.create_topic(self._config_topic, max_message_bytes=_LARGEST_COMMAND)
+        self._broker.create_topic(self._status_topic)
+        arguments = {
+            "--config-topic": f"{broker}/{self._config_topic}",
+            "--status-topic": f"{broker}/{self._status_topic}",
+            "--output-broker": broker,
+            "--service-id": "bench",
+        }
+        command = [sys.executable, "-m", "forwarder", "run", *(word for pair in arguments.items() for word in pair)]
+        environment = {"EPICS_CA_ADDR_LIST": self._ca_addresses, "EPICS_CA_AUTO_ADDR_LIST": "NO"}
+        self._child = spawn(self.name, command, environment=environment)
+        try:
+            consume(broker, self._status_topic, 1, deadline_s=_READY_WITHIN_S)
+        except TimeoutError as error:
+            error.add_note(f"The forwarder's log ends:\n{self._child.log_tail()}")
+            self.stop()
+            raise
+
+    def add(self, pvs: Pvs, topic: str) -> None:
+        """Returns when the command is in the config topic."""
+        names = pvs.names()
+        producer = Producer({"bootstrap.servers": self._broker.address, "message.max.bytes": _LARGEST_COMMAND})
+        for first in range(0, len(names), _STREAMS_PER_COMMAND):
+            some = names[first : first + _STREAMS_PER_COMMAND]
+            streams = [StreamInfo(name, "f142", topic, Protocol.CA, 0) for name in some]
+            producer.produce(self._config_topic, serialise_fc00(UpdateType.ADD, streams))
+        if producer.flush(_READY_WITHIN_S) != 0:
+            raise TimeoutError("the broker did not take the command")
+
+    def stop(self) -> None:
+        self.child.terminate()

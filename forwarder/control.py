@@ -1,0 +1,146 @@
+"""Obeys commands: from a configuration message to streams opened and closed."""
+
+import logging
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, replace
+from typing import Protocol
+
+from .commands import UNKNOWN, dialect, parse
+from .errors import BadCommand, BadStream
+from .model import Add, Command, Exit, Remove, Replace, Stream, Transport
+from .pipeline import Pipeline, Route, check
+from .streams import StreamTable
+
+log = logging.getLogger(__name__)
+
+_LOGGED_STREAMS = 5
+"""Of one command; the others are only counted."""
+
+
+class Subscriber(Protocol):
+    """What opens and closes subscriptions of one transport."""
+
+    def subscribe(self, listener: Route) -> None: ...
+    def unsubscribe(self, listener: Route) -> None: ...
+
+
+@dataclass(slots=True)
+class CommandCounts:
+    """What came of the messages on the config topics."""
+
+    obeyed: Counter[str]
+    """By dialect."""
+    refused: Counter[str]
+    """By dialect; `unknown` for those in none."""
+    refused_streams: int = 0
+    """Streams in obeyed commands that can't be served."""
+    last_refusal: str = ""
+
+
+class Control:
+    """The streams that are forwarded, and the commands that change them."""
+
+    def __init__(
+        self,
+        pipeline: Pipeline,
+        subscribers: Mapping[Transport, Subscriber],
+        broker_label: Callable[[str], str],
+        *,
+        changed: Callable[[], None],
+        leave: Callable[[], None],
+    ) -> None:
+        """`broker_label` gives the outbox's name for the broker in a stream's topic, or raises BadStream.
+
+        `changed` is called after every message, `leave` when a command says so.
+        """
+        self.table = StreamTable()
+        self.counts = CommandCounts(Counter(), Counter())
+        self._pipeline = pipeline
+        self._subscribers = subscribers
+        self._broker_label = broker_label
+        self._changed = changed
+        self._leave = leave
+
+    def receive(self, message: bytes, place: str) -> None:
+        """Obey one message; a bad one is counted and logged with its reason and place, and changes nothing."""
+        name = dialect(message)
+        try:
+            command = parse(message)
+        except BadCommand as error:
+            self.counts.refused[name] += 1
+            self.counts.last_refusal = f"{place}: {error}"
+            log.warning("%s is not obeyed: %s", place, error)
+        else:
+            assert name != UNKNOWN, "what was parsed has a dialect"
+            self.counts.obeyed[name] += 1
+            self.obey(command, place)
+        self._changed()
+
+    def obey(self, command: Command, place: str) -> None:
+        """Do what a command says."""
+        if isinstance(command, Exit):
+            log.info("%s says exit", place)
+            self._leave()
+            return
+        changes = self.table.apply(self._possible(command, place))
+        for stream in changes.closed:
+            route = self._pipeline.close(stream)
+            if route is not None:
+                self._subscribers[stream.transport].unsubscribe(route)
+        for stream in changes.opened:
+            route = self._pipeline.open(stream)
+            if route is not None:
+                self._subscribers[stream.transport].subscribe(route)
+        for stream in changes.updated:
+            self._pipeline.update(stream)
+        log.info(
+            "%s: %s opened %d and closed %d streams; there are %d",
+            place,
+            type(command).__name__,
+            len(changes.opened),
+            len(changes.closed),
+            len(self.table),
+        )
+
+    def _possible(self, command: Command, place: str) -> Command:
+        """The command without the streams that can't be served, and with the outbox's names of brokers."""
+        match command:
+            case Add(streams):
+                return Add(self._servable(streams, place))
+            case Replace(streams):
+                return Replace(self._servable(streams, place))
+            case Remove(patterns):
+                return Remove(
+                    tuple(p if p.broker is None else replace(p, broker=self._known(p.broker)) for p in patterns)
+                )
+            case _:
+                return command
+
+    def _servable(self, streams: Iterable[Stream], place: str) -> tuple[Stream, ...]:
+        servable: list[Stream] = []
+        refused = 0
+        for stream in streams:
+            try:
+                check(stream)
+                if stream.transport not in self._subscribers:
+                    raise BadStream(f"{stream.channel}: the transport {stream.transport.name} is not served")
+                label = self._broker_label(stream.broker)
+            except BadStream as error:
+                refused += 1
+                self.counts.refused_streams += 1
+                self.counts.last_refusal = f"{place}: {error}"
+                if refused <= _LOGGED_STREAMS:
+                    log.warning("%s: a stream is not opened: %s", place, error)
+            else:
+                servable.append(stream if label == stream.broker else replace(stream, broker=label))
+        if refused > _LOGGED_STREAMS:
+            log.warning("%s: %d streams are not opened in all", place, refused)
+        return tuple(servable)
+
+    def _known(self, broker: str) -> str:
+        try:
+            return self._broker_label(broker)
+        except BadStream:
+            # No stream goes there, so that this pattern matches none.
+            return broker

@@ -1,0 +1,42 @@
+"""How a fault that repeats is told once."""
+
+import logging
+from collections.abc import Callable
+
+
+class RepeatingFault:
+    """A fault that comes again and again: told when it begins, when its reason is a new one, and when it is over."""
+
+    _REASONS = 8
+    """Reasons told of one fault; a fault with more of them has one in every message, and is only counted."""
+
+    def __init__(
+        self, log: logging.Logger, what: str, clock: Callable[[], float], level: int = logging.WARNING
+    ) -> None:
+        """`what` is broken, in words that begin a line; `clock` gives seconds that never go back."""
+        self._log = log
+        self._what = what
+        self._clock = clock
+        self._level = level
+        self._since = 0.0
+        self._told: set[str] = set()
+        self.count = 0
+        """How often it occurred since it began; 0: all is well."""
+
+    def occurred(self, reason: object) -> None:
+        """It happened. `reason` is a text or an exception."""
+        if not self.count:
+            self._since = self._clock()
+        self.count += 1
+        text = str(reason) or type(reason).__name__
+        if text not in self._told and len(self._told) < self._REASONS:
+            self._told.add(text)
+            self._log.log(self._level, "%s: %s", self._what, text)
+
+    def over(self) -> None:
+        """It works again. May be called at every success."""
+        if self.count:
+            lasted = self._clock() - self._since
+            self._log.log(self._level, "%s: over after %.1f s, occurred %d times", self._what, lasted, self.count)
+            self.count = 0
+            self._told.clear()

@@ -1,0 +1,137 @@
+"""One Kafka cluster: a connection to each broker, and what the cluster says of its topics.
+
+aiokafka provides the connections with their authentication, and the messages of the protocol. Its own client is not
+used: it decides by itself what to retry, for how long, and what to give up.
+"""
+
+import asyncio
+import random
+from collections.abc import Iterable
+from typing import Any
+
+from aiokafka.conn import AIOKafkaConnection, create_conn
+from aiokafka.errors import KafkaError
+from aiokafka.protocol.metadata import MetadataRequest
+
+from forwarder.errors import KafkaAway
+from forwarder.settings.types import ClusterSettings
+
+from .security import connection_options
+
+_OPEN_TIMEOUT_S = 10.0
+_CLOSE_TIMEOUT_S = 1.0
+_IDLE_MS = 9 * 60 * 1000
+"""Below the 10 minutes after which a broker closes a connection by itself."""
+
+NO_ERROR = 0
+UNKNOWN_TOPIC = 3
+TOPIC_AUTHORIZATION_FAILED = 29
+
+_NO_LEADER = -1
+
+
+class Cluster:
+    """The brokers that answer for the topics of one cluster."""
+
+    def __init__(self, settings: ClusterSettings, client_id: str, request_timeout_s: float) -> None:
+        self.settings = settings
+        self.partitions: dict[str, dict[int, int]] = {}
+        """Of each topic that exists: partition -> broker that leads it."""
+        self.problems: dict[str, int] = {}
+        """Of each topic that can't be used: Kafka's error code."""
+        self._client_id = client_id
+        self._request_timeout_s = request_timeout_s
+        self._options: dict[str, Any] | None = None
+        self._brokers: dict[int, tuple[str, int]] = {}
+        self._connections: dict[tuple[str, int], AIOKafkaConnection] = {}
+        self._opening: dict[tuple[str, int], asyncio.Lock] = {}
+
+    @property
+    def name(self) -> str:
+        """The brokers that are asked first, as a text for people."""
+        return ",".join(self.settings.brokers)
+
+    def leader(self, topic: str, partition: int) -> int | None:
+        """The broker to send a partition's messages to; None when there is none just now."""
+        leader = self.partitions.get(topic, {}).get(partition, _NO_LEADER)
+        return leader if leader in self._brokers else None
+
+    async def refresh(self, topics: Iterable[str]) -> None:
+        """Ask for the partitions of topics. Raises KafkaAway when no broker answers."""
+        wanted = list(topics)
+        response = await self.ask_any(MetadataRequest(wanted, self.settings.create_topics))
+        if not response.brokers:
+            raise KafkaAway(f"{self.name}: the broker that answers knows of no broker")
+        self._brokers = {broker[0]: (broker[1], broker[2]) for broker in response.brokers}
+        for error, topic, _, partitions in response.topics:
+            if error == NO_ERROR:
+                self.partitions[topic] = {partition[1]: partition[2] for partition in partitions}
+                self.problems.pop(topic, None)
+            else:
+                # What was known of a topic stays known: a broker that starts may not have heard of it yet.
+                self.problems[topic] = error
+
+    async def ask_any(self, request: Any) -> Any:
+        """The answer of whichever broker gives one first. Raises KafkaAway when none does."""
+        reasons: list[str] = []
+        for address in self._addresses():
+            try:
+                return await self._ask(address, request)
+            except KafkaAway as error:
+                reasons.append(str(error))
+        raise KafkaAway("; ".join(dict.fromkeys(reasons)))
+
+    async def ask(self, broker: int, request: Any) -> Any:
+        """The answer of one broker. Raises KafkaAway when there is none in time."""
+        address = self._brokers.get(broker)
+        if address is None:
+            raise KafkaAway(f"broker {broker} of {self.name} is not known any more")
+        return await self._ask(address, request)
+
+    async def close(self) -> None:
+        """Close all connections."""
+        closing = [closed for connection in self._connections.values() if (closed := connection.close())]
+        self._connections.clear()
+        if closing:
+            await asyncio.wait(closing, timeout=_CLOSE_TIMEOUT_S)
+
+    def _addresses(self) -> list[tuple[str, int]]:
+        known = list(self._brokers.values())
+        # An open connection answers soonest; the rest are asked in any order, so that no broker gets all.
+        random.shuffle(known)
+        known.sort(key=lambda address: address not in self._connections)
+        return list(dict.fromkeys([*known, *map(split_address, self.settings.brokers)]))
+
+    async def _ask(self, address: tuple[str, int], request: Any) -> Any:
+        try:
+            connection = await self._connection(address)
+            return await connection.send(request)
+        except (OSError, KafkaError, TimeoutError) as error:
+            # A broker that is late is asked over a new connection: this one may be to a host that is gone.
+            broken = self._connections.pop(address, None)
+            if broken is not None:
+                broken.close()
+            reason = str(error) or type(error).__name__
+            raise KafkaAway(f"broker {address[0]}:{address[1]}: {reason}") from error
+
+    async def _connection(self, address: tuple[str, int]) -> AIOKafkaConnection:
+        async with self._opening.setdefault(address, asyncio.Lock()):
+            connection = self._connections.get(address)
+            if connection is None or not connection.connected():
+                if self._options is None:
+                    self._options = connection_options(self.settings.security)
+                async with asyncio.timeout(_OPEN_TIMEOUT_S):
+                    connection = self._connections[address] = await create_conn(
+                        *address,
+                        client_id=self._client_id,
+                        request_timeout_ms=int(self._request_timeout_s * 1000),
+                        max_idle_ms=_IDLE_MS,
+                        **self._options,
+                    )
+            return connection
+
+
+def split_address(address: str) -> tuple[str, int]:
+    """`host:port` in two; an IPv6 address is in brackets."""
+    host, _, port = address.rpartition(":")
+    return host.strip("[]"), int(port)

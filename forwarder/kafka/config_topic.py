@@ -1,0 +1,108 @@
+"""Reads one config topic: every message once, in order, from when the service began to read."""
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
+from aiokafka.errors import KafkaError
+
+from forwarder.errors import KafkaAway
+from forwarder.faults import RepeatingFault
+from forwarder.settings.types import TopicSettings
+
+from .cluster import Cluster
+from .security import connection_options
+
+log = logging.getLogger(__name__)
+
+_LOOK_AGAIN_S = 1.0
+_LONGEST_FETCH_WAIT_MS = 100
+_MAX_FETCH_BYTES = 32 * 1024 * 1024
+_REQUEST_TIMEOUT_S = 10.0
+
+
+@dataclass(frozen=True, slots=True)
+class ConfigMessage:
+    """One message of a config topic, as it came."""
+
+    value: bytes
+    """Empty for a tombstone."""
+    topic: str
+    partition: int
+    offset: int
+
+
+class ConfigTopic:
+    """The reader of one config topic. It waits for the cluster and the topic, and says so once."""
+
+    def __init__(self, settings: TopicSettings, client_id: str, receive: Callable[[ConfigMessage], None]) -> None:
+        self.name = f"{settings.cluster.brokers[0]}/{settings.topic}"
+        self.reading = asyncio.Event()
+        """Set when a message that is sent now will be received."""
+        self._settings = settings
+        self._client_id = client_id
+        self._receive = receive
+        self._next_offsets: dict[int, int] = {}
+        self._waiting = RepeatingFault(log, f"waiting for the config topic {self.name}", time.monotonic)
+
+    async def run(self) -> None:
+        """Read until cancelled."""
+        while True:
+            try:
+                await self._read(await self._partitions())
+            except (KafkaError, KafkaAway, OSError, TimeoutError) as error:
+                self._waiting.occurred(error)
+            self.reading.clear()
+            await asyncio.sleep(_LOOK_AGAIN_S)
+
+    async def _partitions(self) -> list[int]:
+        """The topic's partitions, as soon as there are any. Raises KafkaAway when no broker answers."""
+        cluster = Cluster(self._settings.cluster, self._client_id, _REQUEST_TIMEOUT_S)
+        try:
+            while True:
+                await cluster.refresh([self._settings.topic])
+                partitions = cluster.partitions.get(self._settings.topic)
+                if partitions:
+                    return sorted(partitions)
+                self._waiting.occurred("it does not exist")
+                await asyncio.sleep(_LOOK_AGAIN_S)
+        finally:
+            await cluster.close()
+
+    async def _read(self, partitions: list[int]) -> None:
+        consumer = AIOKafkaConsumer(
+            bootstrap_servers=",".join(self._settings.cluster.brokers),
+            client_id=self._client_id,
+            group_id=None,
+            enable_auto_commit=False,
+            # Only a topic that was deleted and made again has lost our offset: then all in it is new.
+            auto_offset_reset="earliest",
+            fetch_max_wait_ms=_LONGEST_FETCH_WAIT_MS,
+            max_partition_fetch_bytes=_MAX_FETCH_BYTES,
+            request_timeout_ms=int(_REQUEST_TIMEOUT_S * 1000),
+            **connection_options(self._settings.cluster.security),
+        )
+        try:
+            await consumer.start()
+            assigned = [TopicPartition(self._settings.topic, partition) for partition in partitions]
+            consumer.assign(assigned)
+            unread = [each for each in assigned if each.partition not in self._next_offsets]
+            if unread:
+                for each, end in (await consumer.end_offsets(unread)).items():
+                    self._next_offsets[each.partition] = end
+            for each in assigned:
+                consumer.seek(each, self._next_offsets[each.partition])
+            self._waiting.over()
+            log.info("reading commands from %s", self.name)
+            self.reading.set()
+            async for record in consumer:
+                self._take(record)
+        finally:
+            await consumer.stop()
+
+    def _take(self, record: "ConsumerRecord[bytes, bytes]") -> None:
+        self._next_offsets[record.partition] = record.offset + 1
+        self._receive(ConfigMessage(record.value or b"", record.topic, record.partition, record.offset))

@@ -1,0 +1,275 @@
+"""Sends what waits in the outbox for one cluster: in order, once, all due partitions of a broker in one request."""
+
+import asyncio
+import logging
+import time
+from collections import defaultdict
+from collections.abc import Coroutine, Iterable
+from functools import lru_cache
+from typing import Any
+
+from aiokafka.partitioner import murmur2
+from aiokafka.protocol.produce import ProduceRequest
+from aiokafka.protocol.transaction import InitProducerIdRequest
+
+from forwarder.errors import KafkaAway
+from forwarder.faults import RepeatingFault
+from forwarder.outbox import Lane, Outbox, PartitionQueue
+from forwarder.settings.types import ProducerSettings
+
+from .cluster import TOPIC_AUTHORIZATION_FAILED, UNKNOWN_TOPIC, Cluster
+from .producing import ANONYMOUS, REASONS, Identity, Outcome, Partition, outcome
+
+log = logging.getLogger(__name__)
+
+_ALL_REPLICAS = -1
+_REFRESH_S = 60.0
+"""How often a cluster is asked for its topics when all is well: finds partitions that were added."""
+_REFRESH_MISSING_S = 2.0
+_REFRESH_SOON_S = 0.1
+_AWAY_S = (0.25, 5.0)
+"""First and longest wait for a cluster that is away."""
+_CLUSTER_AUTHORIZATION_FAILED = 31
+
+
+class Sender:
+    """The one that sends to a cluster."""
+
+    def __init__(self, cluster: Cluster, broker: str, outbox: Outbox, settings: ProducerSettings) -> None:
+        """`broker` is the name of the cluster's lanes in the outbox."""
+        self.requests = 0
+        """Produce requests sent."""
+        self._cluster = cluster
+        self._broker = broker
+        self._outbox = outbox
+        self._settings = settings
+        self._partitions: dict[PartitionQueue, Partition] = {}
+        self._requests: set[asyncio.Task[None]] = set()
+        self._stale = asyncio.Event()
+        self._progress = asyncio.Event()
+        self._known_topics: set[str] = set()
+        self._away = RepeatingFault(log, f"Kafka at {cluster.name} is away", time.monotonic)
+        self._full = RepeatingFault(log, "the memory for waiting messages is full", time.monotonic, logging.ERROR)
+        self._topic_faults: dict[str, RepeatingFault] = {}
+        self._partition_faults: dict[PartitionQueue, RepeatingFault] = {}
+
+    async def run(self) -> None:
+        """Send whatever comes until cancelled."""
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self._keep_metadata(), name=f"metadata of {self._cluster.name}")
+            tasks.create_task(self._keep_sending(), name=f"sending to {self._cluster.name}")
+
+    async def drained(self, deadline: float, lanes: Iterable[Lane]) -> bool:
+        """Wait, while `run` runs, until nothing waits in these lanes, those of other clusters left out.
+
+        False when that is not so at a time of the event loop.
+        """
+        mine = [lane for lane in lanes if lane.broker == self._broker]
+        try:
+            async with asyncio.timeout_at(deadline):
+                while any(lane.waiting for lane in mine):
+                    self._progress.clear()
+                    await self._progress.wait()
+        except TimeoutError:
+            return False
+        return True
+
+    def problems(self) -> dict[str, str]:
+        """Topics that can't be sent to, and why."""
+        return {
+            lane.topic: self._problem(lane.topic) for lane in self._outbox.lanes(self._broker) if not lane.partitions
+        }
+
+    async def close(self) -> None:
+        """End what is on the way; its messages stay in the outbox."""
+        for task in self._requests:
+            task.cancel()
+        await asyncio.gather(*self._requests, return_exceptions=True)
+        await self._cluster.close()
+
+    async def _keep_sending(self) -> None:
+        loop = asyncio.get_running_loop()
+        linger = self._settings.linger_s
+        due = loop.time()
+        while True:
+            due = max(due + linger, loop.time())
+            await asyncio.sleep(due - loop.time())
+            self._tick()
+
+    def _tick(self) -> None:
+        now = asyncio.get_running_loop().time()
+        for lane in self._outbox.lanes(self._broker):
+            lane.collect(_partition)
+            if lane.topic not in self._known_topics:
+                self._stale.set()
+        dropped = self._outbox.keep_within_bound()
+        if dropped:
+            self._full.occurred("the oldest messages are dropped and counted")
+        elif self._full.count and not self._away.count:
+            self._full.over()
+        self._launch(now)
+
+    def _launch(self, now: float) -> None:
+        by_broker: defaultdict[int, list[Partition]] = defaultdict(list)
+        for lane in self._outbox.lanes(self._broker):
+            for queue in lane.partitions:
+                if not queue.chunks and queue.in_flight is None:
+                    continue
+                partition = self._partitions.get(queue)
+                if partition is None:
+                    partition = self._partitions[queue] = Partition(queue)
+                if partition.busy or partition.retry_at > now:
+                    continue
+                leader = self._cluster.leader(lane.topic, queue.partition)
+                if leader is None:
+                    self._stale.set()
+                elif partition.identity is None:
+                    partition.busy = True
+                    self._start(self._identify(partition))
+                elif partition.prepare(self._settings.max_batch_bytes, self._settings.compression):
+                    partition.busy = True
+                    by_broker[leader].append(partition)
+        for broker, partitions in by_broker.items():
+            self._start(self._send(broker, partitions))
+
+    def _start(self, request: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.get_running_loop().create_task(request)
+        self._requests.add(task)
+        task.add_done_callback(self._requests.discard)
+
+    async def _identify(self, partition: Partition) -> None:
+        """Get the partition an identity from whichever broker gives one."""
+        now = asyncio.get_running_loop().time
+        try:
+            response = await self._cluster.ask_any(InitProducerIdRequest(None, 0))  # pyright: ignore[reportArgumentType]
+        except KafkaAway as error:
+            self._away.occurred(error)
+            partition.put_off(now())
+            return
+        finally:
+            partition.busy = False
+        if response.error_code == _CLUSTER_AUTHORIZATION_FAILED:
+            log.warning("%s gives no producer identity: after a fault, messages may arrive twice", self._cluster.name)
+            partition.identity = ANONYMOUS
+        elif response.error_code:
+            partition.put_off(now())
+        else:
+            partition.identity = Identity(response.producer_id, response.producer_epoch)
+        self._launch(now())
+
+    async def _send(self, broker: int, partitions: list[Partition]) -> None:
+        loop = asyncio.get_running_loop()
+        topics: defaultdict[str, list[tuple[int, bytes]]] = defaultdict(list)
+        by_name: dict[tuple[str, int], Partition] = {}
+        for partition in partitions:
+            queue = partition.queue
+            topics[queue.lane.topic].append((queue.partition, partition.batch))
+            by_name[queue.lane.topic, queue.partition] = partition
+        request = ProduceRequest(
+            None, _ALL_REPLICAS, int(self._settings.request_timeout_s * 1000), list(topics.items())
+        )  # pyright: ignore[reportArgumentType]
+        self.requests += 1
+        try:
+            response = await self._cluster.ask(broker, request)
+        except KafkaAway as error:
+            self._away.occurred(error)
+            self._stale.set()
+            for partition in partitions:
+                partition.put_off(loop.time())
+            return
+        finally:
+            for partition in partitions:
+                partition.busy = False
+        for topic, answers in response.topics:
+            for number, error_code, *_ in answers:
+                self._answered(by_name.pop((topic, number)), error_code, loop.time())
+        for partition in by_name.values():
+            partition.put_off(loop.time())
+        self._launch(loop.time())
+
+    def _answered(self, partition: Partition, error_code: int, now: float) -> None:
+        queue = partition.queue
+        match outcome(error_code):
+            case Outcome.STORED:
+                partition.stored()
+                self._progress.set()
+                if queue in self._partition_faults:
+                    self._partition_faults[queue].over()
+            case Outcome.REFUSED:
+                reason = REASONS[error_code]
+                dropped = partition.refused(reason)
+                self._progress.set()
+                if dropped is not None:
+                    name = dropped[0].decode("utf-8", "replace")
+                    self._fault(queue).occurred(f"dropped a message of {name}: {reason}")
+            case Outcome.ANOTHER_IDENTITY:
+                partition.forget_identity()
+            case Outcome.LATER:
+                partition.put_off(now)
+                self._stale.set()
+                if partition.failures > 3:
+                    self._fault(queue).occurred(f"the broker answers with the error {error_code}")
+
+    def _fault(self, queue: PartitionQueue) -> RepeatingFault:
+        fault = self._partition_faults.get(queue)
+        if fault is None:
+            what = f"sending to partition {queue.partition} of {queue.lane.topic} at {self._cluster.name}"
+            fault = self._partition_faults[queue] = RepeatingFault(log, what, time.monotonic)
+        return fault
+
+    async def _keep_metadata(self) -> None:
+        away_s = _AWAY_S[0]
+        while True:
+            self._stale.clear()
+            lanes = self._outbox.lanes(self._broker)
+            topics = {lane.topic for lane in lanes}
+            try:
+                await self._cluster.refresh(topics)
+            except KafkaAway as error:
+                self._away.occurred(error)
+                await asyncio.sleep(away_s)
+                away_s = min(2 * away_s, _AWAY_S[1])
+                continue
+            self._away.over()
+            away_s = _AWAY_S[0]
+            self._known_topics = topics
+            missing = [lane for lane in lanes if not self._place(lane)]
+            await asyncio.sleep(_REFRESH_SOON_S)
+            try:
+                async with asyncio.timeout(_REFRESH_MISSING_S if missing else _REFRESH_S):
+                    await self._stale.wait()
+            except TimeoutError:
+                continue
+
+    def _place(self, lane: Lane) -> bool:
+        """Tell a lane its partitions; whether its topic can be used."""
+        partitions = self._cluster.partitions.get(lane.topic)
+        fault = self._topic_faults.get(lane.topic)
+        if lane.topic in self._cluster.problems:
+            if fault is None:
+                what = f"topic {lane.topic} at {self._cluster.name}"
+                fault = self._topic_faults[lane.topic] = RepeatingFault(log, what, time.monotonic)
+            fault.occurred(f"{self._problem(lane.topic)}; its messages wait")
+        elif fault is not None:
+            fault.over()
+        if partitions:
+            lane.place_on(len(partitions), _partition)
+        return lane.topic not in self._cluster.problems
+
+    def _problem(self, topic: str) -> str:
+        error = self._cluster.problems.get(topic)
+        if error is None:
+            return "not known yet"
+        known = {UNKNOWN_TOPIC: "it does not exist", TOPIC_AUTHORIZATION_FAILED: "it may not be written to"}
+        return known.get(error, f"the broker answers with the error {error}")
+
+
+@lru_cache(maxsize=1 << 17)
+def _murmur2(key: bytes) -> int:
+    # Java's clients take the hash without its sign.
+    return murmur2(key) & 0x7FFFFFFF
+
+
+def _partition(key: bytes, partitions: int) -> int:
+    """The partition that Java's clients choose for a key."""
+    return _murmur2(key) % partitions

@@ -1,0 +1,310 @@
+"""How the service is put together, started and stopped. Nothing is created anywhere else."""
+
+import asyncio
+import logging
+import os
+import signal
+import socket
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AsyncExitStack, contextmanager, suppress
+from typing import Any
+
+from . import __version__
+from .commands import parse_streams_file
+from .control import Control
+from .encode import x5f2
+from .epics.ca.client import ChannelAccess
+from .epics.interface import Client
+from .epics.simulated import Simulated
+from .errors import BadCommand, BadSetting, BadStream
+from .kafka.cluster import Cluster
+from .kafka.config_topic import ConfigMessage, ConfigTopic
+from .kafka.sender import Sender
+from .model import Add, Transport
+from .observe.status import StreamList
+from .outbox import Lane, Outbox
+from .pipeline import Clocks, Pipeline
+from .repeats import Repeats
+from .settings.types import ClusterSettings, EventLoop, Settings
+
+log = logging.getLogger(__name__)
+
+EXIT_ERROR = 1
+EXIT_LOST = 3
+"""It stopped as told, but not all that had been received could be sent before the deadline."""
+
+_DEFAULT_CLUSTER = ""
+_STATUS_CLUSTER = "status"
+_LAST_STATUS_S = 2.0
+"""How long the last status, and only that, may take to be sent."""
+_REPEAT_RESOLUTION_S = 0.05
+
+
+def main(settings: Settings) -> int:
+    """Serve until told to stop; the exit code."""
+    with asyncio.Runner(loop_factory=_loop_factory(settings.event_loop)) as runner:
+        try:
+            return runner.run(Service(settings).run())
+        except* (BadSetting, OSError) as group:
+            for error in group.exceptions:
+                log.critical("cannot go on: %s", error)
+        except* Exception:
+            log.critical("a part of the service has failed", exc_info=True)
+    return EXIT_ERROR
+
+
+class Service:
+    """One running forwarder."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._clocks = Clocks(time.time_ns, time.monotonic)
+        self._outbox = Outbox(settings.producer.max_waiting_bytes)
+        self._repeats = Repeats(settings.repeat_period_s)
+        self._pipeline = Pipeline(self._outbox, self._repeats, self._clocks, settings.service_id)
+        self._clients: dict[Transport, Client] = {
+            Transport.CA: ChannelAccess(settings.ca, settings.never_connected_after_s),
+            Transport.FAKE: Simulated(settings.fake_period_s),
+        }
+        self._stop = asyncio.Event()
+        self._status_due = asyncio.Event()
+        self._streams = StreamList()
+        self._labels, self._clusters = _clusters(settings)
+        self._senders = {label: self._sender(label, cluster) for label, cluster in self._clusters.items()}
+        self._control = Control(self._pipeline, self._clients, self._label, changed=self._changed, leave=self._stop.set)
+        self._readers = [ConfigTopic(topic, settings.service_id, self._receive) for topic in settings.config_topics]
+        self._started_at = time.time()
+
+    async def run(self) -> int:
+        """Serve until a signal or a command says stop. Raises what no part could mend."""
+        settings = self._settings
+        async with AsyncExitStack() as opened:
+            for sender in self._senders.values():
+                opened.push_async_callback(sender.close)
+            for client in self._clients.values():
+                opened.push_async_callback(client.close)
+                await client.start()
+            self._open_first_streams()
+            with _stop_signals(self._stop):
+                async with asyncio.TaskGroup() as tasks:
+                    sending = [tasks.create_task(s.run(), name=f"sender {b}") for b, s in self._senders.items()]
+                    feeding = [tasks.create_task(r.run(), name=f"config {r.name}") for r in self._readers]
+                    feeding += [tasks.create_task(c.run(), name=f"{t.name} client") for t, c in self._clients.items()]
+                    feeding.append(tasks.create_task(self._repeat(), name="repeats"))
+                    feeding.append(tasks.create_task(self._report(), name="status"))
+                    if settings.statistics_interval_s:
+                        feeding.append(tasks.create_task(self._log_statistics(), name="statistics"))
+                    log.info(
+                        "forwarder %s, profile %s, service id %s", __version__, settings.profile, settings.service_id
+                    )
+                    await self._stop.wait()
+                    for task in feeding:
+                        task.cancel()
+                    lost = await self._finish(feeding)
+                    for task in sending:
+                        task.cancel()
+        return EXIT_LOST if lost else 0
+
+    async def _finish(self, feeding: list[asyncio.Task[None]]) -> int:
+        """Close what feeds the outbox, then send what is in it; how many messages could not be sent."""
+        log.info("stopping: %d messages are still to be acknowledged", self._data_waiting())
+        await asyncio.wait(feeding)
+        for client in self._clients.values():
+            await client.close()
+        loop = asyncio.get_running_loop()
+        deadline = loop.time() + self._settings.stop_timeout_s
+        senders = [sender for label, sender in self._senders.items() if label != _STATUS_CLUSTER]
+        # The status in the data's cluster need not be waited for: it is replaced by the last one.
+        await asyncio.gather(*(sender.drained(deadline, self._data_lanes()) for sender in senders))
+        lost = self._data_waiting()
+        if lost:
+            log.error("%d messages could not be sent within %g s and are lost", lost, self._settings.stop_timeout_s)
+        lane = self._status_lane()
+        if lane is not None:
+            self._send_status("stopped")
+            label = self._status_label()
+            await self._senders[label].drained(loop.time() + _LAST_STATUS_S, [lane])
+        log.info("stopped: %s", self._statistics())
+        return lost
+
+    def _sender(self, label: str, cluster: ClusterSettings) -> Sender:
+        producer = self._settings.producer
+        return Sender(
+            Cluster(cluster, self._settings.service_id, producer.request_timeout_s), label, self._outbox, producer
+        )
+
+    def _label(self, broker: str) -> str:
+        label = self._labels.get(broker)
+        if label is None:
+            allowed = ", ".join(sorted(filter(None, self._labels)))
+            raise BadStream(f"the output broker {broker} is not allowed; allowed are {allowed}")
+        return label
+
+    def _open_first_streams(self) -> None:
+        path = self._settings.streams_file
+        if path is None:
+            return
+        try:
+            streams = parse_streams_file(path.read_text(encoding="utf-8"))
+        except (OSError, UnicodeDecodeError, BadCommand) as error:
+            raise BadSetting(f"streams-json: {path}: {error}") from None
+        self._control.obey(Add(streams), str(path))
+        self._changed()
+
+    def _receive(self, message: ConfigMessage) -> None:
+        place = f"command at {message.topic}[{message.partition}]@{message.offset}"
+        self._control.receive(message.value, place)
+
+    def _changed(self) -> None:
+        self._streams.set(tuple(self._control.table))
+        self._status_due.set()
+
+    async def _repeat(self) -> None:
+        while True:
+            self._repeats.run(time.monotonic())
+            await asyncio.sleep(_REPEAT_RESOLUTION_S)
+
+    async def _report(self) -> None:
+        for reader in self._readers:
+            # Who sees a status knows that a command sent now will be obeyed.
+            await reader.reading.wait()
+        while True:
+            self._status_due.clear()
+            self._send_status("running")
+            with suppress(TimeoutError):
+                async with asyncio.timeout(self._settings.status_interval_s):
+                    await self._status_due.wait()
+
+    def _status_label(self) -> str:
+        topic = self._settings.status_topic
+        assert topic is not None
+        return next(label for label, cluster in self._clusters.items() if cluster == topic.cluster)
+
+    def _status_lane(self) -> Lane | None:
+        topic = self._settings.status_topic
+        return None if topic is None else self._outbox.lane(self._status_label(), topic.topic)
+
+    def _send_status(self, state: str) -> None:
+        lane = self._status_lane()
+        if lane is None:
+            return
+        # While Kafka is away only the newest matters.
+        while lane.waiting_bytes and lane.drop_oldest("superseded by a newer status"):
+            pass
+        settings = self._settings
+        sender = x5f2.Sender(
+            "forwarder",
+            __version__,
+            settings.service_id,
+            socket.gethostname(),
+            os.getpid(),
+            int(settings.status_interval_s * 1000),
+        )
+        text = self._streams.status(state, {"statistics": self._statistics(), "config": self._config_state()})
+        lane.append((settings.service_id.encode(), x5f2.encode(sender, text), time.time_ns() // 1_000_000))
+
+    def _config_state(self) -> Mapping[str, Any]:
+        counts = self._control.counts
+        return {
+            "topics": {reader.name: "reading" if reader.reading.is_set() else "waiting" for reader in self._readers},
+            "obeyed": counts.obeyed,
+            "refused": counts.refused,
+            "streams_refused": counts.refused_streams,
+            "last_refusal": counts.last_refusal,
+        }
+
+    def _statistics(self) -> dict[str, Any]:
+        lanes = self._data_lanes()
+        by_schema: dict[str, int] = {}
+        dropped: dict[str, int] = {}
+        for lane in lanes:
+            for schema, count in lane.acknowledged_by_schema.items():
+                by_schema[schema] = by_schema.get(schema, 0) + count
+            for reason, count in lane.dropped.items():
+                dropped[reason] = dropped.get(reason, 0) + count
+        return {
+            "uptime_s": round(time.time() - self._started_at, 3),
+            "updates_received": self._pipeline.received,
+            "updates_failed": self._pipeline.errors,
+            "values_repeated": self._pipeline.repeated,
+            "values_introduced": self._pipeline.introduced,
+            "messages_appended": sum(lane.appended for lane in lanes),
+            "messages_acknowledged": sum(lane.acknowledged for lane in lanes),
+            "messages_by_schema": by_schema,
+            "messages_waiting": self._data_waiting(),
+            "messages_dropped": sum(dropped.values()),
+            "dropped_by_reason": dropped,
+            "pvs": dict(self._pipeline.states()),
+            "clients": {transport.name.lower(): dict(client.counts()) for transport, client in self._clients.items()},
+            "topics_in_trouble": {k: v for sender in self._senders.values() for k, v in sender.problems().items()},
+        }
+
+    def _data_lanes(self) -> list[Lane]:
+        status = self._status_lane()
+        return [lane for lane in self._outbox if lane is not status]
+
+    def _data_waiting(self) -> int:
+        return sum(lane.waiting for lane in self._data_lanes())
+
+    async def _log_statistics(self) -> None:
+        while True:
+            await asyncio.sleep(self._settings.statistics_interval_s)
+            log.info("statistics: %s", self._statistics())
+
+
+def _clusters(settings: Settings) -> tuple[dict[str, str], dict[str, ClusterSettings]]:
+    """The outbox's name of the cluster that each broker belongs to, and the settings of each cluster by that name."""
+    clusters = {_DEFAULT_CLUSTER: settings.output}
+    labels = {"": _DEFAULT_CLUSTER, **dict.fromkeys(settings.output.brokers, _DEFAULT_CLUSTER)}
+    for cluster in settings.allowed_outputs:
+        label = labels.setdefault(cluster.brokers[0], cluster.brokers[0])
+        clusters.setdefault(label, cluster)
+        for broker in cluster.brokers:
+            labels.setdefault(broker, label)
+    status = settings.status_topic
+    if status is not None and status.cluster not in clusters.values():
+        clusters[_STATUS_CLUSTER] = status.cluster
+    return labels, clusters
+
+
+def _loop_factory(choice: EventLoop) -> Callable[[], asyncio.AbstractEventLoop]:
+    if choice is not EventLoop.ASYNCIO:
+        try:
+            import uvloop
+        except ImportError:
+            if choice is EventLoop.UVLOOP:
+                raise BadSetting("event-loop: uvloop is not installed; allowed here: auto, asyncio") from None
+        else:
+            return uvloop.new_event_loop
+    return asyncio.new_event_loop
+
+
+@contextmanager
+def _stop_signals(stop: asyncio.Event) -> Iterator[None]:
+    """The first SIGTERM or SIGINT sets the event, a second one ends the process at once."""
+    loop = asyncio.get_running_loop()
+
+    def received() -> None:
+        if stop.is_set():
+            log.critical("told to stop a second time: leaving at once")
+            logging.shutdown()
+            os._exit(EXIT_ERROR)
+        stop.set()
+
+    before = {
+        number: signal.signal(number, lambda *_: loop.call_soon_threadsafe(received))
+        for number in (signal.SIGTERM, signal.SIGINT)
+    }
+    if sys.platform != "win32":
+        # The handler above runs only between bytecodes; this wakes a loop that sleeps.
+        for number in before:
+            loop.add_signal_handler(number, received)
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            if sys.platform != "win32":
+                loop.remove_signal_handler(number)
+            signal.signal(number, handler)

@@ -1,0 +1,223 @@
+"""Settings from values: what makes sense only together is put together, and checked, here."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from ..errors import BadSetting
+from . import table as t
+from .files import words
+from .names import librdkafka_name
+from .raw import Rank, Raw
+from .table import Kind, Setting
+from .types import (
+    ChannelAccessSettings,
+    ClusterSettings,
+    EventLoop,
+    LogSettings,
+    ProducerSettings,
+    Security,
+    Settings,
+    TopicSettings,
+)
+from .uri import Address
+from .values import Values, bad
+
+_PASSWORDS = {
+    t.CONFIG_TOPIC.name: t.CONFIG_TOPIC_PASSWORD,
+    t.STATUS_TOPIC.name: t.STATUS_TOPIC_PASSWORD,
+    t.STORAGE_TOPIC.name: t.STORAGE_TOPIC_PASSWORD,
+    t.OUTPUT_BROKER.name: t.OUTPUT_BROKER_PASSWORD,
+    t.ALLOWED_OUTPUT.name: t.ALLOWED_OUTPUT_PASSWORD,
+}
+_TOPICS = {
+    t.CONFIG_TOPIC.name: "forwarder_config",
+    t.STATUS_TOPIC.name: "forwarder_status",
+    t.STORAGE_TOPIC.name: "forwarder_storage",
+}
+"""What is meant where only the host of a topic is given."""
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """One setting, as a user may see it: no secrets."""
+
+    name: str
+    value: str
+    source: str
+
+
+class Builder:
+    """Makes the settings of one run from its values."""
+
+    def __init__(self, values: Values, profile: str, named: bool) -> None:
+        self.warnings: list[str] = []
+        self._values = values
+        self._profile = profile
+        # The command line of an existing forwarder names all that is wanted: the status and storage topics of a
+        # profile nobody asked for would be in a cluster that knows nothing of them.
+        self._names_all = not named and values.rank(t.CONFIG_TOPIC) > Rank.PROFILE
+        self._derived: dict[str, Shown] = {}
+
+    def settings(self) -> Settings:
+        v = self._values
+        output = self._output()
+        config = tuple(dict.fromkeys(self._topic(one, t.CONFIG_TOPIC, output) for one in v.every(t.CONFIG_TOPIC)))
+        status = self._optional_topic(t.STATUS_TOPIC, output)
+        storage = self._optional_topic(t.STORAGE_TOPIC, output)
+        self._warn_of_idle_passwords((output, *(topic.cluster for topic in (*config, status, storage) if topic)))
+        return Settings(
+            profile=self._profile,
+            service_id=self._service_id(config[0]),
+            config_topics=config,
+            status_topic=status,
+            storage_topic=storage,
+            output=output,
+            allowed_outputs=self._allowed_outputs(output, (*config, status, storage)),
+            streams_file=v.get(t.STREAMS_JSON),
+            skip_retrieval=v.value(t.SKIP_RETRIEVAL),
+            status_interval_s=v.value(t.STATUS_INTERVAL),
+            statistics_interval_s=v.value(t.STATISTICS_INTERVAL),
+            repeat_period_s=v.value(t.PV_UPDATE_PERIOD),
+            # 0 is the C++ forwarder's "nothing is made up", which here each stream says for itself.
+            fake_period_s=v.value(t.FAKE_PV_PERIOD) or 1.0,
+            never_connected_after_s=v.value(t.NEVER_CONNECTED_AFTER),
+            stop_timeout_s=v.value(t.STOP_TIMEOUT),
+            event_loop=EventLoop(v.value(t.EVENT_LOOP)),
+            producer=self._producer(),
+            ca=self._channel_access(),
+            log=LogSettings(v.value(t.VERBOSITY), v.get(t.LOG_FILE), v.get(t.GRAYLOG) or ""),
+        )
+
+    def shown(self) -> tuple[Shown, ...]:
+        """Every setting in the order of the table."""
+        return tuple(self._derived.get(setting.name) or self._show(setting) for setting in t.SETTINGS)
+
+    def _output(self) -> ClusterSettings:
+        v = self._values
+        hosts = [address for address in v.every(t.CONFIG_TOPIC) if address.brokers]
+        if v.rank(t.OUTPUT_BROKER) <= Rank.PROFILE and hosts:
+            cluster = self._cluster(hosts[0], t.CONFIG_TOPIC)
+            self._derive(t.OUTPUT_BROKER, ",".join(cluster.brokers), "the cluster of config-topic")
+            return cluster
+        address = v.value(t.OUTPUT_BROKER)
+        if address.topic:
+            self.warnings.append("output-broker: the topic in it has no meaning; every stream has its own")
+        return self._cluster(address, t.OUTPUT_BROKER)
+
+    def _topic(self, address: Address, setting: Setting[Address], output: ClusterSettings) -> TopicSettings:
+        topic = address.topic or _TOPICS[setting.name]
+        if not address.topic:
+            self.warnings.append(f"{setting.name}: the address of a cluster without a topic; taking {topic}")
+        return TopicSettings(self._cluster(address, setting) if address.brokers else output, topic)
+
+    def _optional_topic(self, setting: Setting[Address], output: ClusterSettings) -> TopicSettings | None:
+        if self._names_all and self._values.rank(setting) <= Rank.PROFILE:
+            self._derive(setting, "", "config-topic is given and no profile")
+            return None
+        return self._topic(self._values.value(setting), setting, output)
+
+    def _service_id(self, config: TopicSettings) -> str:
+        if not self._names_all or self._values.rank(t.SERVICE_ID) > Rank.PROFILE:
+            return self._values.value(t.SERVICE_ID)
+        # Without a profile there may be one instance an instrument on this machine, each with its own config topic.
+        service_id = f"forwarder-{config.topic}"
+        self._derive(t.SERVICE_ID, service_id, "the name of config-topic")
+        return service_id
+
+    def _allowed_outputs(
+        self, output: ClusterSettings, topics: Iterable[TopicSettings | None]
+    ) -> tuple[ClusterSettings, ...]:
+        """The clusters allowed by name, and those this service talks to anyway."""
+        named = [self._cluster(address, t.ALLOWED_OUTPUT) for address in self._values.every(t.ALLOWED_OUTPUT)]
+        known = [topic.cluster for topic in topics if topic]
+        return tuple(cluster for cluster in dict.fromkeys((*named, *known)) if cluster.brokers != output.brokers)
+
+    def _cluster(self, address: Address, setting: Setting[Address]) -> ClusterSettings:
+        return ClusterSettings(address.brokers, self._security(address, setting), self._values.value(t.CREATE_TOPICS))
+
+    def _security(self, address: Address, setting: Setting[Address]) -> Security:
+        v = self._values
+        protocol = address.protocol or v.get(t.SECURITY_PROTOCOL) or "PLAINTEXT"
+        if not address.protocol and v.get(t.SASL_USERNAME) and not v.get(t.SECURITY_PROTOCOL):
+            raise self._missing(t.SECURITY_PROTOCOL, "sasl-username is set")
+        mechanism = username = password = ""
+        if protocol.startswith("SASL_"):
+            why = f"{setting.name} is to be reached with {protocol}"
+            mechanism = address.mechanism or v.get(t.SASL_MECHANISM) or ""
+            username = address.username or v.get(t.SASL_USERNAME) or ""
+            password = v.password(_PASSWORDS[setting.name]) or v.password(t.SASL_PASSWORD)
+            for value, missing in (
+                (mechanism, t.SASL_MECHANISM),
+                (username, t.SASL_USERNAME),
+                (password, _PASSWORDS[setting.name]),
+            ):
+                if not value:
+                    raise self._missing(missing, why)
+        if not protocol.endswith("SSL"):
+            return Security(protocol, mechanism, username, password)
+        certificate, key = v.get(t.SSL_CERT_FILE), v.get(t.SSL_KEY_FILE)
+        if key and not certificate:
+            raise self._missing(t.SSL_CERT_FILE, "ssl-key-file is set")
+        return Security(protocol, mechanism, username, password, v.get(t.SSL_CA_CERT_FILE), certificate, key)
+
+    def _missing(self, setting: Setting[Any], why: str) -> BadSetting:
+        places = [f"the environment variable {setting.variables[0]}"]
+        if setting.secret:
+            places.append(f"--{setting.name}-file")
+        else:
+            places.append(f"--{setting.name}")
+        return BadSetting(
+            f"{setting.name}: not set in any place, but {why}; allowed: {setting.allowed}, by {' or '.join(places)}"
+        )
+
+    def _warn_of_idle_passwords(self, clusters: Iterable[ClusterSettings]) -> None:
+        if not any(cluster.security.protocol.startswith("SASL_") for cluster in clusters):
+            for password in t.PASSWORDS:
+                if self._values.raw(password) or self._values.raw(t.PASSWORD_FILES[password.name]):
+                    self.warnings.append(f"{password.name}: has no effect, no address names a user")
+
+    def _producer(self) -> ProducerSettings:
+        v = self._values
+        waiting, batch = v.value(t.MAX_WAITING_BYTES), v.value(t.MAX_BATCH_BYTES)
+        if batch > waiting:
+            raw = v.raw(t.MAX_BATCH_BYTES)
+            assert raw is not None
+            raise bad(t.MAX_BATCH_BYTES, raw.texts[-1], raw.source, f"is more than max-waiting-bytes, {waiting}")
+        return ProducerSettings(
+            linger_s=v.value(t.LINGER),
+            max_batch_bytes=batch,
+            max_waiting_bytes=waiting,
+            request_timeout_s=v.value(t.REQUEST_TIMEOUT),
+            compression=v.value(t.COMPRESSION),
+        )
+
+    def _channel_access(self) -> ChannelAccessSettings:
+        v = self._values
+        return ChannelAccessSettings(
+            addr_list=v.value(t.CA_ADDR_LIST),
+            auto_addr_list=v.value(t.CA_AUTO_ADDR_LIST),
+            name_servers=v.value(t.CA_NAME_SERVERS),
+            server_port=v.value(t.CA_SERVER_PORT),
+            repeater_port=v.value(t.CA_REPEATER_PORT),
+            max_array_bytes=v.value(t.CA_MAX_ARRAY_BYTES),
+            conn_timeout_s=v.value(t.CA_CONN_TMO),
+            max_search_datagrams_per_s=v.value(t.CA_MAX_SEARCH_RATE),
+        )
+
+    def _derive(self, setting: Setting[Any], value: str, source: str) -> None:
+        self._derived[setting.name] = Shown(setting.name, value, source)
+
+    def _show(self, setting: Setting[Any]) -> Shown:
+        raw = self._values.raw(setting)
+        if raw is None:
+            return Shown(setting.name, "", "not set")
+        return Shown(setting.name, _text(setting, raw), raw.source)
+
+
+def _text(setting: Setting[Any], raw: Raw) -> str:
+    if setting.secret:
+        return "***"
+    if setting.kind is Kind.PAIRS:
+        return " ".join(f"{librdkafka_name(name)} ***" for name in words(raw.texts)[::2])
+    return " ".join(raw.texts) if setting.kind is Kind.MANY else raw.texts[-1]

@@ -1,0 +1,125 @@
+"""From the text of a setting to its value. A parser raises ValueError with what is wrong: `is not a whole number`."""
+
+import math
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import TypeVar
+
+from .uri import broker
+
+Number = TypeVar("Number", int, float)
+
+_LEVELS = {"trace": 5, "debug": 10, "info": 20, "notice": 20, "warning": 30, "warn": 30, "error": 40, "critical": 50}
+_LEVEL_NUMBERS = {"0": 5, "1": 10, "2": 20, "3": 30, "4": 40, "5": 50, "6": 50, "7": 50}
+"""The C++ forwarder hands its number to spdlog as a level: 0 trace to 5 critical; 6 and 7 say nothing at all."""
+
+
+def word(text: str) -> str:
+    """A text that has something in it."""
+    if not text.strip():
+        raise ValueError("is empty")
+    return text.strip()
+
+
+def secret(text: str) -> str:
+    """Kept as it is: a password may begin or end with a space."""
+    return text
+
+
+def whole(low: int, high: int) -> Callable[[str], int]:
+    def parse(text: str) -> int:
+        if not re.fullmatch(r"\s*[+-]?\d+\s*", text, re.ASCII):
+            raise ValueError("is not a whole number")
+        return _within(int(text), low, high)
+
+    return parse
+
+
+def milliseconds(low: int, high: int) -> Callable[[str], float]:
+    """A whole number of milliseconds, as seconds."""
+    count = whole(low, high)
+
+    def parse(text: str) -> float:
+        try:
+            return count(text) / 1000
+        except ValueError as error:
+            raise ValueError(str(error).replace("whole number", "number of milliseconds")) from None
+
+    return parse
+
+
+def seconds(low: float, high: float) -> Callable[[str], float]:
+    def parse(text: str) -> float:
+        try:
+            value = float(text)
+        except ValueError:
+            value = math.nan
+        if not math.isfinite(value):
+            raise ValueError("is not a number of seconds")
+        return _within(value, low, high)
+
+    return parse
+
+
+def yes_or_no(text: str) -> bool:
+    lower = text.strip().lower()
+    if lower in ("yes", "true", "on", "1"):
+        return True
+    if lower in ("no", "false", "off", "0"):
+        return False
+    raise ValueError("is neither yes nor no")
+
+
+def choice(*allowed: str) -> Callable[[str], str]:
+    """One of these words, whatever its case; the value is spelt as here."""
+
+    def parse(text: str) -> str:
+        for known in allowed:
+            if text.strip().lower() == known.lower():
+                return known
+        raise ValueError("is not known")
+
+    return parse
+
+
+def level(text: str) -> int:
+    """A level of the module logging, by name or by the C++ forwarder's number."""
+    found = _LEVELS.get(text.strip().lower()) or _LEVEL_NUMBERS.get(text.strip())
+    if found is None:
+        raise ValueError("is not a level")
+    return found
+
+
+def path(text: str) -> Path:
+    return Path(word(text)).expanduser()
+
+
+def existing_file(text: str) -> Path:
+    found = path(text)
+    if not found.is_file():
+        raise ValueError("is not a file that exists")
+    return found
+
+
+def host_and_port(default_port: int) -> Callable[[str], str]:
+    """`host:port` from `host`, `host:port` or `//host:port`."""
+
+    def parse(text: str) -> str:
+        return broker(text.strip().removeprefix("//").rstrip("/"), default_port)
+
+    return parse
+
+
+def hosts(text: str) -> tuple[str, ...]:
+    """`host[:port]`s with spaces or commas between them, kept as they are: the default port is another setting."""
+    found = tuple(re.split(r"[\s,]+", text.strip())) if text.strip() else ()
+    for host in found:
+        broker(host)
+    return found
+
+
+def _within(value: Number, low: Number, high: Number) -> Number:
+    if not low <= value <= high:
+        raise ValueError("is out of range")
+    return value

@@ -1,0 +1,466 @@
+"""The one table of all settings. Flags, environment variables, files, help and checks are derived from it."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import Enum
+from pathlib import Path
+from typing import Any, Generic, TypeVar
+
+from . import parse
+from .types import EventLoop
+from .uri import MECHANISMS, PROTOCOLS, Address, cluster_address, topic_address
+
+T = TypeVar("T")
+
+
+class Kind(Enum):
+    ONE = "one value; the last one given counts"
+    MANY = "may be given several times, or once with spaces between"
+    SWITCH = "a flag without a value"
+    PAIRS = "names and values in turn"
+
+
+@dataclass(frozen=True, slots=True)
+class Setting(Generic[T]):
+    """One setting. Its flag is `--name`; its variables are `FORWARDER_NAME`, `NAME` and then those it shares."""
+
+    name: str
+    parse: Callable[[str], T]
+    help: str
+    allowed: str
+    """What may be written, in words."""
+    group: str
+    kind: Kind = Kind.ONE
+    default: str | None = None
+    """As a user would write it; None: not set."""
+    short: str = ""
+    aliases: tuple[str, ...] = ()
+    """Other names of the flag, from earlier forwarders."""
+    shared_variables: tuple[str, ...] = ()
+    """EPICS's own variables for the same thing."""
+    bare_variable: bool = True
+    """Whether the name without `FORWARDER_` is read too; not where other programs use it."""
+    secret: bool = False
+    metavar: str = "TEXT"
+
+    @property
+    def variables(self) -> tuple[str, ...]:
+        """Environment variables, the strongest first."""
+        upper = self.name.upper().replace("-", "_")
+        return (f"FORWARDER_{upper}", *((upper,) if self.bare_variable else ()), *self.shared_variables)
+
+
+def _topic(name: str, help: str, *aliases: str, kind: Kind = Kind.ONE) -> Setting[Address]:
+    return Setting(
+        name,
+        topic_address,
+        help,
+        r"[PROTOCOL+MECHANISM\user@]host[:port][,host[:port]][/topic] or topic",
+        "Kafka",
+        kind,
+        aliases=aliases,
+        metavar="ADDRESS",
+    )
+
+
+def _cluster(name: str, help: str, *aliases: str, kind: Kind = Kind.ONE) -> Setting[Address]:
+    return Setting(
+        name,
+        cluster_address,
+        help,
+        r"[PROTOCOL+MECHANISM\user@]host[:port][,host[:port]]",
+        "Kafka",
+        kind,
+        aliases=aliases,
+        metavar="ADDRESS",
+    )
+
+
+def _password(whose: str, of: str) -> Setting[str]:
+    return Setting(
+        f"{whose}-password" if whose == "sasl" else f"{whose}-sasl-password",
+        parse.secret,
+        f"Password of the user of {of}. A flag is seen by everybody on the machine: prefer the variable or the file.",
+        "any text",
+        "Kafka security",
+        secret=True,
+    )
+
+
+def _file(name: str, help: str, group: str = "Kafka security", *aliases: str) -> Setting[Path]:
+    return Setting(name, parse.existing_file, help, "a file that exists", group, aliases=aliases, metavar="FILE")
+
+
+CONFIG_FILE = Setting(
+    "config-file",
+    parse.existing_file,
+    "Settings as TOML, or as key=value lines.",
+    "a file that exists",
+    "Start",
+    short="c",
+    metavar="FILE",
+)
+PROFILE = Setting(
+    "profile",
+    parse.choice("production", "development", "local"),
+    "Values for all that is not given. Without a profile they are those of local, except that a given config topic "
+    "turns off a status or storage topic that is not given.",
+    "production, development or local",
+    "Start",
+    bare_variable=False,
+    metavar="NAME",
+)
+SERVICE_ID = Setting(
+    "service-id",
+    parse.word,
+    "Tells instances apart in status messages and connection events.",
+    "any text",
+    "Start",
+)
+SKIP_RETRIEVAL = Setting(
+    "skip-retrieval",
+    parse.yes_or_no,
+    "Ignore the stored state at the start.",
+    "yes or no",
+    "Start",
+    Kind.SWITCH,
+    "no",
+    short="s",
+)
+STREAMS_JSON = _file("streams-json", "Streams to start with, in JSON.", "Start")
+EVENT_LOOP = Setting(
+    "event-loop",
+    parse.choice(*(loop.value for loop in EventLoop)),
+    "Event loop; auto is uvloop where there is one.",
+    "auto, uvloop or asyncio",
+    "Start",
+    default="auto",
+    metavar="NAME",
+)
+STOP_TIMEOUT = Setting(
+    "stop-timeout",
+    parse.seconds(0, 3600),
+    "Seconds that what is still waiting may take to be sent at the stop.",
+    "a number of seconds from 0 to 3600",
+    "Start",
+    default="10",
+    metavar="S",
+)
+
+CONFIG_TOPIC = _topic(
+    "config-topic",
+    "Topic to read commands from; may be given several times.",
+    "config-uri",
+    "broker-config",
+    kind=Kind.MANY,
+)
+STATUS_TOPIC = _topic("status-topic", "Topic for the service's status.", "status-uri")
+STORAGE_TOPIC = _topic("storage-topic", "Topic that keeps the streams for the next start.")
+OUTPUT_BROKER = _cluster(
+    "output-broker",
+    "Cluster of the streams whose topic names no host. If not given: that of the config topic.",
+    "broker",
+)
+ALLOWED_OUTPUT = _cluster(
+    "allowed-output", "Further cluster the topic of a stream may name; may be given several times.", kind=Kind.MANY
+)
+CREATE_TOPICS = Setting(
+    "create-topics",
+    parse.yes_or_no,
+    "Whether brokers are asked to make topics that are missing. If not given: as the profile says.",
+    "yes or no",
+    "Kafka",
+    metavar="YES|NO",
+)
+STATUS_INTERVAL = Setting(
+    "status-interval",
+    parse.milliseconds(100, 3_600_000),
+    "Milliseconds between two status messages.",
+    "a whole number from 100 to 3600000",
+    "Kafka",
+    default="4000",
+    metavar="MS",
+)
+LINGER = Setting(
+    "linger",
+    parse.milliseconds(0, 10_000),
+    "Milliseconds that updates are gathered into one batch.",
+    "a whole number from 0 to 10000",
+    "Kafka",
+    default="20",
+    metavar="MS",
+)
+MAX_BATCH_BYTES = Setting(
+    "max-batch-bytes",
+    parse.whole(1_000, 1_000_000_000),
+    "Largest batch; not more than the broker's message.max.bytes.",
+    "a whole number from 1000 to 1000000000",
+    "Kafka",
+    default="900000",
+    metavar="BYTES",
+)
+MAX_WAITING_BYTES = Setting(
+    "max-waiting-bytes",
+    parse.whole(1_000_000, 1 << 40),
+    "How much may wait in memory for a cluster that is away.",
+    "a whole number from 1000000 to 1099511627776",
+    "Kafka",
+    default="256000000",
+    metavar="BYTES",
+)
+REQUEST_TIMEOUT = Setting(
+    "request-timeout",
+    parse.milliseconds(1_000, 900_000),
+    "Milliseconds a broker may take to answer.",
+    "a whole number from 1000 to 900000",
+    "Kafka",
+    default="30000",
+    metavar="MS",
+)
+COMPRESSION = Setting(
+    "compression",
+    parse.choice("none", "gzip", "snappy", "lz4", "zstd"),
+    "Compression of batches.",
+    "none, gzip, snappy, lz4 or zstd",
+    "Kafka",
+    default="none",
+    metavar="NAME",
+)
+KAFKA_CONFIG = Setting(
+    "kafka-config",
+    parse.secret,
+    "Settings by librdkafka's names; those with no counterpart are only warned of.",
+    "names and values in turn, such as: linger.ms 20 compression.type lz4",
+    "Kafka",
+    Kind.PAIRS,
+    short="S",
+    metavar="NAME VALUE",
+)
+
+CONFIG_TOPIC_PASSWORD = _password("config-topic", "config-topic")
+STATUS_TOPIC_PASSWORD = _password("status-topic", "status-topic")
+STORAGE_TOPIC_PASSWORD = _password("storage-topic", "storage-topic")
+OUTPUT_BROKER_PASSWORD = _password("output-broker", "output-broker")
+ALLOWED_OUTPUT_PASSWORD = _password("allowed-output", "allowed-output")
+SASL_PASSWORD = _password("sasl", "every cluster that has no password of its own")
+PASSWORDS = (
+    CONFIG_TOPIC_PASSWORD,
+    STATUS_TOPIC_PASSWORD,
+    STORAGE_TOPIC_PASSWORD,
+    OUTPUT_BROKER_PASSWORD,
+    ALLOWED_OUTPUT_PASSWORD,
+    SASL_PASSWORD,
+)
+PASSWORD_FILES = {
+    password.name: _file(f"{password.name}-file", f"File that holds what --{password.name} says.")
+    for password in PASSWORDS
+}
+SECURITY_PROTOCOL = Setting(
+    "security-protocol",
+    parse.choice(*PROTOCOLS),
+    "Security of every cluster whose address says nothing of it.",
+    ", ".join(PROTOCOLS),
+    "Kafka security",
+    metavar="NAME",
+)
+SASL_MECHANISM = Setting(
+    "sasl-mechanism",
+    parse.choice(*MECHANISMS),
+    "SASL mechanism of every cluster whose address says nothing of it.",
+    ", ".join(MECHANISMS),
+    "Kafka security",
+    metavar="NAME",
+)
+SASL_USERNAME = Setting(
+    "sasl-username", parse.word, "User of every cluster whose address names none.", "any text", "Kafka security"
+)
+SSL_CA_CERT_FILE = _file("ssl-ca-cert-file", "Authorities to trust, PEM; if not given, those of the system.")
+SSL_CERT_FILE = _file("ssl-cert-file", "This client's own certificate, PEM.")
+SSL_KEY_FILE = _file("ssl-key-file", "Key of this client's certificate, PEM.")
+
+PV_UPDATE_PERIOD = Setting(
+    "pv-update-period",
+    parse.milliseconds(0, 86_400_000),
+    "Milliseconds after which a value is repeated in periodic streams; 0: never.",
+    "a whole number from 0 to 86400000",
+    "EPICS",
+    default="0",
+    metavar="MS",
+)
+FAKE_PV_PERIOD = Setting(
+    "fake-pv-period",
+    parse.milliseconds(0, 86_400_000),
+    "Milliseconds between two values of a fake PV; 0 stands for 1000.",
+    "a whole number from 0 to 86400000",
+    "EPICS",
+    default="1000",
+    metavar="MS",
+)
+NEVER_CONNECTED_AFTER = Setting(
+    "never-connected-after",
+    parse.seconds(0.1, 86_400),
+    "Seconds a PV is searched before it is reported as never connected.",
+    "a number of seconds from 0.1 to 86400",
+    "EPICS",
+    default="10",
+    metavar="S",
+)
+CA_ADDR_LIST = Setting(
+    "ca-addr-list",
+    parse.hosts,
+    "Hosts to search PVs at, besides the broadcast addresses.",
+    "host[:port] with spaces between",
+    "EPICS",
+    default="",
+    shared_variables=("EPICS_CA_ADDR_LIST",),
+    metavar="HOSTS",
+)
+CA_AUTO_ADDR_LIST = Setting(
+    "ca-auto-addr-list",
+    parse.yes_or_no,
+    "Whether the broadcast addresses of this machine are searched too.",
+    "yes or no",
+    "EPICS",
+    default="yes",
+    shared_variables=("EPICS_CA_AUTO_ADDR_LIST",),
+    metavar="YES|NO",
+)
+CA_NAME_SERVERS = Setting(
+    "ca-name-servers",
+    parse.hosts,
+    "Hosts to search PVs at over TCP.",
+    "host[:port] with spaces between",
+    "EPICS",
+    default="",
+    shared_variables=("EPICS_CA_NAME_SERVERS",),
+    metavar="HOSTS",
+)
+CA_SERVER_PORT = Setting(
+    "ca-server-port",
+    parse.whole(1, 65535),
+    "Port of the hosts in a list that name none.",
+    "a whole number from 1 to 65535",
+    "EPICS",
+    default="5064",
+    shared_variables=("EPICS_CA_SERVER_PORT",),
+    metavar="PORT",
+)
+CA_REPEATER_PORT = Setting(
+    "ca-repeater-port",
+    parse.whole(1, 65535),
+    "Port of the repeater that beacons come from.",
+    "a whole number from 1 to 65535",
+    "EPICS",
+    default="5065",
+    shared_variables=("EPICS_CA_REPEATER_PORT",),
+    metavar="PORT",
+)
+CA_MAX_ARRAY_BYTES = Setting(
+    "ca-max-array-bytes",
+    parse.whole(16_384, 1 << 31),
+    "Largest value taken; larger ones are refused and counted.",
+    "a whole number from 16384 to 2147483648",
+    "EPICS",
+    default="268435456",
+    shared_variables=("EPICS_CA_MAX_ARRAY_BYTES",),
+    metavar="BYTES",
+)
+CA_CONN_TMO = Setting(
+    "ca-conn-tmo",
+    parse.seconds(0.1, 86_400),
+    "Seconds of silence after which a server is asked for a sign of life.",
+    "a number of seconds from 0.1 to 86400",
+    "EPICS",
+    default="30",
+    shared_variables=("EPICS_CA_CONN_TMO",),
+    metavar="S",
+)
+CA_MAX_SEARCH_RATE = Setting(
+    "ca-max-search-rate",
+    parse.whole(1, 10_000),
+    "Most search datagrams a second, however many PVs are missing.",
+    "a whole number from 1 to 10000",
+    "EPICS",
+    default="100",
+    metavar="N",
+)
+
+VERBOSITY = Setting(
+    "verbosity",
+    parse.level,
+    "How much is logged; 1 to 5 are the C++ forwarder's Debug to Critical.",
+    "Trace, Debug, Info, Warning, Error, Critical, or a number from 0 (Trace) to 7",
+    "Logging",
+    default="Info",
+    short="v",
+    aliases=("verbose",),
+    metavar="LEVEL",
+)
+LOG_FILE = Setting(
+    "log-file", parse.path, "File to log to, besides the console.", "a file's name", "Logging", metavar="FILE"
+)
+GRAYLOG = Setting(
+    "graylog-logger-address",
+    parse.host_and_port(12201),
+    "Graylog input that takes GELF over UDP.",
+    "host[:port] or //host[:port]",
+    "Logging",
+    metavar="HOST:PORT",
+)
+STATISTICS_INTERVAL = Setting(
+    "statistics-update-interval",
+    parse.seconds(0, 86_400),
+    "Seconds between two lines of counts in the log; 0: never.",
+    "a number of seconds from 0 to 86400",
+    "Logging",
+    default="0",
+    metavar="S",
+)
+
+SETTINGS: tuple[Setting[Any], ...] = (
+    CONFIG_FILE,
+    PROFILE,
+    SERVICE_ID,
+    STREAMS_JSON,
+    SKIP_RETRIEVAL,
+    EVENT_LOOP,
+    STOP_TIMEOUT,
+    CONFIG_TOPIC,
+    STATUS_TOPIC,
+    STORAGE_TOPIC,
+    OUTPUT_BROKER,
+    ALLOWED_OUTPUT,
+    CREATE_TOPICS,
+    STATUS_INTERVAL,
+    LINGER,
+    MAX_BATCH_BYTES,
+    MAX_WAITING_BYTES,
+    REQUEST_TIMEOUT,
+    COMPRESSION,
+    KAFKA_CONFIG,
+    *(setting for password in PASSWORDS for setting in (password, PASSWORD_FILES[password.name])),
+    SECURITY_PROTOCOL,
+    SASL_MECHANISM,
+    SASL_USERNAME,
+    SSL_CA_CERT_FILE,
+    SSL_CERT_FILE,
+    SSL_KEY_FILE,
+    PV_UPDATE_PERIOD,
+    FAKE_PV_PERIOD,
+    NEVER_CONNECTED_AFTER,
+    CA_ADDR_LIST,
+    CA_AUTO_ADDR_LIST,
+    CA_NAME_SERVERS,
+    CA_SERVER_PORT,
+    CA_REPEATER_PORT,
+    CA_MAX_ARRAY_BYTES,
+    CA_CONN_TMO,
+    CA_MAX_SEARCH_RATE,
+    VERBOSITY,
+    LOG_FILE,
+    GRAYLOG,
+    STATISTICS_INTERVAL,
+)
+
+BY_NAME: dict[str, Setting[Any]] = {name: setting for setting in SETTINGS for name in (setting.name, *setting.aliases)}
+"""Every name a setting can be given by."""

@@ -1,0 +1,1 @@
+"""The real things that tests and benchmarks run against: Kafka, EPICS servers, and the forwarder itself."""

@@ -1,0 +1,81 @@
+"""Reading back what was sent, with a client that shares no code with the forwarder's."""
+
+import time
+from collections.abc import Callable, Sequence
+from typing import NamedTuple, TypeAlias, cast
+
+from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, KafkaException, TopicPartition
+
+_AT_ONCE = 10_000
+_POLL_S = 0.1
+
+
+class Record(NamedTuple):
+    key: bytes | None
+    value: bytes | None
+    timestamp_ms: int
+    partition: int
+    offset: int
+
+
+Until: TypeAlias = int | Callable[[Sequence[Record]], bool] | None
+"""When to stop reading: after so many records, when all read so far satisfy this, or (None) at the topic's end."""
+
+
+def consume(address: str, topic: str, until: Until = None, *, deadline_s: float = 30.0) -> list[Record]:
+    """All records of a topic from its beginning, in order within each partition.
+
+    Raises TimeoutError if `until` has not come true by the deadline. A topic that does not exist yet is waited for.
+    """
+    give_up = time.monotonic() + deadline_s
+    consumer = Consumer(
+        {
+            "bootstrap.servers": address,
+            "group.id": "unused: partitions are assigned by hand",
+            "enable.auto.commit": False,
+            "enable.partition.eof": True,
+            "fetch.wait.max.ms": 50,
+        }
+    )
+    try:
+        partitions = _partitions(consumer, topic, give_up)
+        consumer.assign([TopicPartition(topic, partition, OFFSET_BEGINNING) for partition in partitions])
+        return _read(consumer, topic, partitions, until, give_up)
+    finally:
+        consumer.close()
+
+
+def _partitions(consumer: Consumer, topic: str, give_up: float) -> set[int]:
+    while True:
+        metadata = consumer.list_topics(topic, timeout=max(give_up - time.monotonic(), _POLL_S)).topics[topic]
+        if metadata.error is None:
+            return set(metadata.partitions)
+        if time.monotonic() > give_up:
+            raise TimeoutError(f"there is no topic {topic}: {metadata.error}")
+        # Serves the client's own events while it waits.
+        consumer.poll(_POLL_S)
+
+
+def _read(consumer: Consumer, topic: str, partitions: set[int], until: Until, give_up: float) -> list[Record]:
+    records: list[Record] = []
+    not_at_end = set(partitions)
+    while not _satisfied(until, records, not_at_end):
+        if time.monotonic() > give_up:
+            raise TimeoutError(f"{len(records)} records were read from {topic}, and it is not enough")
+        for message in consumer.consume(_AT_ONCE, _POLL_S):
+            if (error := message.error()) is None:
+                partition, offset = cast(int, message.partition()), cast(int, message.offset())
+                records.append(Record(message.key(), message.value(), message.timestamp()[1], partition, offset))
+            elif error.code() == KafkaError._PARTITION_EOF:
+                not_at_end.discard(message.partition())
+            elif not error.retriable():
+                raise KafkaException(error)
+    return records
+
+
+def _satisfied(until: Until, records: Sequence[Record], not_at_end: set[int]) -> bool:
+    if until is None:
+        return not not_at_end
+    if isinstance(until, int):
+        return len(records) >= until
+    return until(records)

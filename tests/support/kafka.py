@@ -1,0 +1,164 @@
+"""A real Apache Kafka: one KRaft node on loopback."""
+
+import os
+import shutil
+import subprocess
+import tempfile
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from types import TracebackType
+from uuid import uuid4
+
+from confluent_kafka import KafkaException
+from confluent_kafka.admin import AdminClient
+from confluent_kafka.cimpl import NewTopic
+
+from forwarder.demo.child import Child
+from tests.support.ports import LOOPBACK, free_port
+from tests.support.processes import Server, spawn
+
+_POM = Path(__file__).parent / "kafka_jars" / "pom.xml"
+_KAFKA_VERSION = "4.3.0"
+_READY_WITHIN_S = 60.0
+_ANSWER_WITHIN_S = 15.0
+_RESOLVED_WITHIN_S = 300.0
+
+_LOGGING = """\
+Configuration:
+  Appenders:
+    Console: {name: stdout, PatternLayout: {pattern: "%d %p %c{1} %m%n"}}
+  Loggers:
+    Root: {level: warn, AppenderRef: {ref: stdout}}
+"""
+
+
+def jars() -> Path:
+    """The folder with Kafka's jars, in the user's cache; Maven fills it on first use."""
+    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "epics-kafka-forwarder"
+    folder = cache / f"kafka-{_KAFKA_VERSION}"
+    if not folder.is_dir():
+        cache.mkdir(parents=True, exist_ok=True)
+        # Beside its final place, so that the folder appears whole or not at all.
+        with tempfile.TemporaryDirectory(dir=cache) as scratch:
+            resolved = Path(scratch) / "jars"
+            maven = [
+                "mvn",
+                "-q",
+                "-B",
+                "-f",
+                str(_POM),
+                "dependency:copy-dependencies",
+                f"-DoutputDirectory={resolved}",
+            ]
+            subprocess.run(maven, check=True, timeout=_RESOLVED_WITHIN_S)
+            try:
+                resolved.rename(folder)
+            except OSError:
+                # Another test run was faster; its jars are the same.
+                if not folder.is_dir():
+                    raise
+    return folder
+
+
+class Broker(Server):
+    """Keeps its address and its data over `stop`, `kill` and `start`; both are gone after `with` or `close`."""
+
+    def __init__(
+        self, *, auto_create: bool = False, heap: str = "512m", properties: Mapping[str, str | int] | None = None
+    ) -> None:
+        """`properties` are added to the node's own and win over them."""
+        super().__init__()
+        self.port = free_port()
+        self.address = f"{LOOPBACK}:{self.port}"
+        self._heap = heap
+        self._folder = Path(tempfile.mkdtemp(prefix="kafka-"))
+        self._configuration = self._folder / "server.properties"
+        settings = {**self._properties(free_port(), auto_create), **(properties or {})}
+        self._configuration.write_text("".join(f"{key}={value}\n" for key, value in settings.items()))
+        (self._folder / "log4j2.yaml").write_text(_LOGGING)
+
+    def _properties(self, controller_port: int, auto_create: bool) -> dict[str, str | int]:
+        controller = f"{LOOPBACK}:{controller_port}"
+        return {
+            "process.roles": "broker,controller",
+            "node.id": 1,
+            "controller.quorum.voters": f"1@{controller}",
+            "controller.listener.names": "CONTROLLER",
+            "listeners": f"PLAINTEXT://{self.address},CONTROLLER://{controller}",
+            "advertised.listeners": f"PLAINTEXT://{self.address}",
+            "listener.security.protocol.map": "CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT",
+            "log.dirs": str(self._folder / "data"),
+            "auto.create.topics.enable": str(auto_create).lower(),
+            # A single node has nobody to replicate to, and tests have no time to let groups gather.
+            "offsets.topic.replication.factor": 1,
+            "transaction.state.log.replication.factor": 1,
+            "transaction.state.log.min.isr": 1,
+            "group.initial.rebalance.delay.ms": 0,
+        }
+
+    def _java(self, main: str, *arguments: str) -> list[str]:
+        return [
+            "java",
+            f"-Xms{self._heap}",
+            f"-Xmx{self._heap}",
+            "-XX:+UseSerialGC",
+            f"-Dlog4j2.configurationFile={self._folder / 'log4j2.yaml'}",
+            "-cp",
+            f"{jars()}/*",
+            main,
+            *arguments,
+        ]
+
+    def _launch(self) -> Child:
+        if not (self._folder / "data" / "meta.properties").exists():
+            format_storage = [
+                "format",
+                "--cluster-id",
+                f"test-{uuid4().hex[:17]}",
+                "--config",
+                str(self._configuration),
+            ]
+            with spawn("kafka storage tool", self._java("kafka.tools.StorageTool", *format_storage)) as tool:
+                if tool.wait(_READY_WITHIN_S) != 0:
+                    raise RuntimeError(f"Kafka's storage can't be formatted:\n{tool.log_tail()}")
+        return spawn("kafka", self._java("kafka.Kafka", str(self._configuration)))
+
+    def _wait_until_ready(self, child: Child) -> None:
+        give_up = time.monotonic() + _READY_WITHIN_S
+        # Silent, because to be refused is what is expected until the node is up.
+        client = AdminClient({"bootstrap.servers": self.address, "log_level": 0, "reconnect.backoff.max.ms": 100})
+        while child.exit_code is None and time.monotonic() < give_up:
+            try:
+                if client.list_topics(timeout=1.0).brokers:
+                    return
+            except KafkaException:
+                continue
+        raise TimeoutError(f"Kafka at {self.address} does not answer; exit code {child.exit_code}")
+
+    def create_topic(self, name: str, partitions: int = 1, **config: str | int) -> None:
+        """`config` has the topic's settings with `_` for every dot, such as `max_message_bytes=1000`."""
+        settings = {key.replace("_", "."): str(value) for key, value in config.items()}
+        topic = NewTopic(name, num_partitions=partitions, replication_factor=1, config=settings)
+        # Held by name: a client that goes out of scope takes its unfinished calls with it.
+        admin = self._admin()
+        admin.create_topics([topic])[name].result(_ANSWER_WITHIN_S)
+
+    def delete_topic(self, name: str) -> None:
+        admin = self._admin()
+        admin.delete_topics([name])[name].result(_ANSWER_WITHIN_S)
+
+    def _admin(self) -> AdminClient:
+        return AdminClient({"bootstrap.servers": self.address})
+
+    def close(self) -> None:
+        """Stop it and remove all it has written."""
+        if self._child is not None:
+            # Nobody will read the data again, so nothing is gained by waiting for it to be put in order.
+            self.kill()
+        shutil.rmtree(self._folder)
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.close()
