@@ -12,9 +12,7 @@ _POLL_S = 0.1
 _SCHEMAS = (b"f142", b"f144")
 
 
-def wait_for_all(
-    address: str, topic: str, count: int, *, deadline_s: float, still_alive: Callable[[], bool]
-) -> int:
+def wait_for_all(address: str, topic: str, count: int, *, deadline_s: float, still_alive: Callable[[], bool]) -> int:
     """When the broker took the first value of the last of `count` PVs, in milliseconds since 1970.
 
     Raises TimeoutError if they are not all there by the deadline, or at once when the one who sends them has ended.

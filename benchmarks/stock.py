@@ -1,6 +1,6 @@
 """The stock reference: the libraries' own functions put together, as one would write it first.
 
-    python -m benchmarks.stock CA_ADDRESS BROKER TOPIC COUNT ELEMENTS KIND
+python -m benchmarks.stock CA_ADDRESS BROKER TOPIC COUNT ELEMENTS KIND
 """
 
 import asyncio

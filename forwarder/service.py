@@ -138,8 +138,13 @@ class Service:
     def _label(self, broker: str) -> str:
         label = self._labels.get(broker)
         if label is None:
-            allowed = ", ".join(sorted(filter(None, self._labels)))
-            raise BadStream(f"the output broker {broker} is not allowed; allowed are {allowed}")
+            # A cluster may serve on another port today than the one that old configurations name.
+            host = broker.rpartition(":")[0]
+            of_host = {label for known, label in self._labels.items() if known and known.rpartition(":")[0] == host}
+            if len(of_host) != 1:
+                allowed = ", ".join(sorted(filter(None, self._labels)))
+                raise BadStream(f"the output broker {broker} is not allowed; allowed are {allowed}")
+            label = of_host.pop()
         return label
 
     def _open_first_streams(self) -> None:

@@ -8,7 +8,7 @@ class Limits:
     """Bounds far above any genuine message, so that a hostile or broken one costs little time and memory."""
 
     message_bytes: int = 16 * 1024 * 1024
-    """20 000 streams take about 2.5 MB, and Kafka by default carries 1 MB."""
+    """20 000 streams take about 2 MB, and Kafka by default carries 1 MB."""
     streams: int = 100_000
     """Streams of one ADD or REPLACE, or patterns of one REMOVE."""
     wildcard_patterns: int = 1_000

@@ -9,6 +9,7 @@ import sys
 from collections.abc import Callable, Iterator
 
 import pytest
+from caproto.sync.client import read
 from confluent_kafka import Consumer, KafkaException, Producer
 
 from forwarder.demo.search import is_served
@@ -20,6 +21,8 @@ from tests.support.kafka import Broker
 from tests.support.ports import free_port
 from tests.support.processes import children, spawn
 from tests.support.waiting import wait_until
+
+pytest_plugins = ["pytester"]
 
 DATABASE = """
 record(ai, "RIG:NUMBER") { field(VAL, "1.5") field(PINI, "YES") }
@@ -65,9 +68,10 @@ class TestBroker:
         kafka_broker.create_topic(topic, max_message_bytes=200)
         producer = Producer({"bootstrap.servers": kafka_broker.address})
         refused: list[str] = []
-        producer.produce(topic, bytes(500), on_delivery=lambda error, _: refused.append(error.name()))
+        producer.produce(topic, bytes(500), on_delivery=lambda error, _: refused.append(str(error)))
         producer.flush(10)
-        assert refused == ["MSG_SIZE_TOO_LARGE"]
+        assert len(refused) == 1
+        assert "MSG_SIZE_TOO_LARGE" in refused[0]
 
     def test_a_topic_is_gone_after_its_deletion(self, kafka_broker: Broker, unique: Callable[[str], str]) -> None:
         topic = unique("short_lived")
@@ -105,13 +109,17 @@ def ioc() -> Iterator[EpicsIoc]:
 
 
 class TestIoc:
-    def test_it_serves_what_was_put(self, ioc: EpicsIoc) -> None:
+    def test_it_serves_what_was_put(self, ioc: EpicsIoc, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv("EPICS_CA_AUTO_ADDR_LIST", "NO")
+        monkeypatch.setenv("EPICS_CA_ADDR_LIST", ioc.ca_address)
         ioc.put("RIG:NUMBER", 2.5)
         ioc.put("RIG:ARRAY", [1.0, 2.5])
         ioc.put("RIG:TEXT", 'she said "it\'s \\ "')
-        for pv, shown in (("RIG:NUMBER", "2.5"), ("RIG:ARRAY", "2.5"), ("RIG:TEXT", "it")):
-            ioc.shell(f"dbgf {pv}")
-            assert shown in ioc.child.log().splitlines()[-2 if pv != "RIG:ARRAY" else -2]
+        assert [list(read(pv, repeater=False).data) for pv in ("RIG:NUMBER", "RIG:ARRAY", "RIG:TEXT")] == [
+            [2.5],
+            [1.0, 2.5],
+            [b'she said "it\'s \\ "'],
+        ]
 
     def test_a_put_to_nothing_is_an_error(self, ioc: EpicsIoc) -> None:
         with pytest.raises(RuntimeError, match="refused"):
@@ -206,7 +214,10 @@ def test_waiting_gives_the_answer_or_says_what_it_was() -> None:
         wait_until(lambda: None, 0.02, what="the moon")
 
 
-def test_forgotten_tasks_and_children_fail_a_test(pytester: pytest.Pytester) -> None:
+def test_forgotten_tasks_and_children_fail_a_test(
+    pytester: pytest.Pytester, pytestconfig: pytest.Config, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PYTHONPATH", str(pytestconfig.rootpath))
     pytester.makeconftest("from tests.conftest import nothing_left_behind as nothing_left_behind")
     pytester.makepyfile(
         test_task="""
@@ -220,7 +231,7 @@ def test_forgotten_tasks_and_children_fail_a_test(pytester: pytest.Pytester) -> 
             def teardown_module(): child.kill(); child.wait()
         """,
     )
-    result = pytester.runpytest("-p", "no:cacheprovider")
+    result = pytester.runpytest_subprocess()
     result.assert_outcomes(passed=2, errors=2)
     result.stdout.fnmatch_lines(
         ["*tasks still ran when their event loop closed*", "*child processes were left behind*"]

@@ -129,9 +129,9 @@ class ChannelAccess:
         for task in self._opening:
             task.cancel()
         await asyncio.gather(*self._opening, return_exceptions=True)
-        for circuit in self._circuits.values():
+        for circuit in list(self._circuits.values()):
+            self._remove(circuit)
             circuit.close()
-        self._circuits.clear()
         self._search_socket.close()
         self._beacons.close()
 

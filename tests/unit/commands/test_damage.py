@@ -18,7 +18,7 @@ from forwarder.errors import BadCommand
 from forwarder.model import Add, Command, Exit, Pattern, Remove, RemoveAll, Replace, Stream
 from tests.support import flatc
 
-STREAMS = [StreamInfo("IN:DEMO:TEMP1", "f142", "DEMO_env", 1, 0), StreamInfo("IN:D:PR", "f144", "DEMO_runLog", 0, 1)]
+STREAMS = [StreamInfo("IN:T1", "f142", "D_env", 1, 0), StreamInfo("IN:D:PR", "f144", "D_log", 0, 1)]
 
 MESSAGES = {
     "fc00 add": serialise_fc00(UpdateType.ADD, STREAMS),

@@ -1,0 +1,61 @@
+"""`python -m benchmarks`: run what is asked for, print the table, save the results. Non-zero if anything was lost."""
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from benchmarks import report, suite
+from benchmarks.ioc import KINDS
+from benchmarks.privileges import without_real_time_priority
+from benchmarks.results import Results
+from tests.support.kafka import Broker
+
+_RATES = (1_000, 10_000, 50_000, 100_000)
+_QUICK_RATES = (5_000,)
+# caproto's IOC posts about a thousand updates a second on one core.
+_CAPROTO_RATES = (500, 1_000)
+
+
+def plan(arguments: Sequence[str]) -> tuple[suite.Plan, Path]:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
+    parser.add_argument("--quick", action="store_true", help="one rate and short windows, to see that all works")
+    parser.add_argument("--ioc", choices=KINDS, default="epics")
+    parser.add_argument("--seconds", type=float, help="length of a window (default: 10; quick: 3)")
+    parser.add_argument("--rounds", type=int, default=1, help="how often the subjects take turns at each rate")
+    parser.add_argument("--rates", type=int, nargs="+", metavar="N", help="scalar updates per second")
+    parser.add_argument("--waveform-rate", type=int, metavar="N", help="waveform updates per second")
+    parser.add_argument("--only", nargs="+", choices=suite.PARTS, metavar="NAME", help=", ".join(suite.PARTS))
+    parser.add_argument("--subjects", nargs="+", choices=("bare", "forwarder"), default=("bare", "forwarder"))
+    parser.add_argument("--out", type=Path, default=Path(__file__).parent / "results", metavar="DIR")
+    given = parser.parse_args(arguments)
+    few = given.quick or given.ioc == "caproto"
+    return suite.Plan(
+        ioc=given.ioc,
+        parts=given.only or (suite.QUICK_PARTS if given.quick else suite.PARTS),
+        subjects=given.subjects,
+        rates=given.rates or (_CAPROTO_RATES if given.ioc == "caproto" else _QUICK_RATES if given.quick else _RATES),
+        waveform_rate=given.waveform_rate or (100 if few else 1_000),
+        seconds=given.seconds or (3.0 if given.quick else 10.0),
+        rounds=given.rounds,
+        quick=given.quick,
+    ), given.out
+
+
+def main(arguments: Sequence[str]) -> int:
+    what, folder = plan(arguments)
+    results = Results(what.ioc, what.quick, what.seconds)
+    try:
+        # The page cache, not the heap, is what Kafka works with; compaction of its memory must not be measured.
+        with Broker(heap="1g") as broker:
+            suite.run(what, broker, results, lambda line: print(line, flush=True))
+    finally:
+        print(f"\n{report.save(results, folder)}\nsaved in {os.path.relpath(folder)}")
+    ours = [trial for trial in results.trials if trial.subject == "forwarder"]
+    return 0 if all(trial.verdict.clean for trial in ours if trial not in results.sustained) else 1
+
+
+if __name__ == "__main__":
+    without_real_time_priority(sys.argv[1:])
+    sys.exit(main(sys.argv[1:]))

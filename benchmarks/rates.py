@@ -1,0 +1,55 @@
+"""CPU time, loss and latency by rate: the bare reference and the forwarder in turn, beside the same IOC."""
+
+from collections.abc import Callable, Iterator, Sequence
+
+from benchmarks.forwarder_run import Forwarder
+from benchmarks.ioc import serve
+from benchmarks.pvs import Pvs
+from benchmarks.subjects import Program, Subject
+from benchmarks.trial import Trial, run
+from tests.support.epics import EpicsServer
+from tests.support.kafka import Broker
+
+Maker = Callable[[EpicsServer, Broker], Subject]
+SUBJECTS: dict[str, Maker] = {
+    "bare": lambda ioc, broker: Program("bare", ioc, broker),
+    "forwarder": lambda ioc, broker: Forwarder(ioc.ca_address, broker),
+    "stock": lambda ioc, broker: Program("stock", ioc, broker),
+}
+
+STOCK_RATES = (500, 1_000, 1_500, 2_000, 3_000, 4_000, 6_000)
+SUSTAINED_RATES = (200_000, 150_000, 125_000, 100_000, 75_000, 50_000, 25_000)
+_PROBE_S = 5.0
+
+
+def compare(
+    broker: Broker, ioc_kind: str, pvs: Pvs, subjects: Sequence[str], *, seconds: float, rounds: int
+) -> Iterator[Trial]:
+    """Each subject in turn, `rounds` times over, so that what else the machine does hits all of them alike."""
+    with serve(pvs, ioc_kind) as ioc:
+        for _ in range(rounds):
+            for name in subjects:
+                yield run(SUBJECTS[name](ioc, broker), pvs, ioc, broker, seconds=seconds)
+
+
+def stock_ramp(broker: Broker, ioc_kind: str, rates: Sequence[int], *, seconds: float) -> Iterator[Trial]:
+    """Ever higher rates, until one is too much for it."""
+    for rate in rates:
+        for trial in compare(broker, ioc_kind, Pvs.for_rate(rate), ["stock"], seconds=seconds, rounds=1):
+            yield trial
+            if not trial.kept_up:
+                return
+
+
+def sustained(broker: Broker, ioc_kind: str, subject: str, rates: Sequence[int], *, seconds: float) -> Iterator[Trial]:
+    """Ever lower rates, until one is held for so long. The last trial is the one that held, if any did."""
+    for rate in rates:
+        pvs = Pvs.for_rate(rate)
+        with serve(pvs, ioc_kind) as ioc:
+            for duration in (_PROBE_S, seconds):
+                trial = run(SUBJECTS[subject](ioc, broker), pvs, ioc, broker, seconds=duration)
+                yield trial
+                if not trial.kept_up:
+                    break
+            else:
+                return

@@ -1,0 +1,71 @@
+"""The results as a JSON file, a Markdown page and a plot."""
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+from benchmarks.plot import plot
+from benchmarks.results import Results
+from benchmarks.targets import Check, checks
+from benchmarks.trial import Trial
+
+_VERDICT = {True: "yes", False: "**NO**", None: "not measured"}
+
+
+def save(results: Results, folder: Path) -> str:
+    """Write all three; gives the Markdown."""
+    folder.mkdir(parents=True, exist_ok=True)
+    text = markdown(results)
+    (folder / "benchmarks.json").write_text(json.dumps(results.as_json(), indent=2) + "\n")
+    (folder / "benchmarks.md").write_text(text)
+    plot(results, folder / "benchmarks.svg")
+    return text
+
+
+def markdown(results: Results) -> str:
+    machine = "".join(f"- {what.replace('_', ' ')}: {value}\n" for what, value in results.machine.items())
+    window = f"windows of {results.seconds:g} s{', quick' if results.quick else ''}"
+    parts = [f"# Benchmarks\n\n{results.started}, {results.ioc} IOC, {window}\n\n{machine}"]
+    if verdicts := checks(results):
+        parts.append(f"## Targets\n\n{_checks(verdicts)}")
+    for title, trials in (
+        ("Scalars: CA double, f142", results.scalars),
+        ("Waveforms: 2,048 doubles, f142", results.waveforms),
+        ("Stock: ever more, until it falls behind", results.stock),
+        ("Sustained: ever less, until it holds", results.sustained),
+    ):
+        if trials:
+            parts.append(f"## {title}\n\n{_trials(trials)}")
+    return "\n".join(parts)
+
+
+def _checks(verdicts: Sequence[Check]) -> str:
+    rows = [(c.what, c.target, c.figure, _VERDICT[c.reached]) for c in verdicts]
+    return _table(("what", "target", "figure", "reached"), rows)
+
+
+def _trials(trials: Sequence[Trial]) -> str:
+    head = ("subject", "asked/s", "seen/s", "µs/update", "of a core: it", "IOC", "Kafka", "RSS MB")
+    return _table((*head, "lost", "twice", "back", "p50 ms", "p99 ms"), [_row(trial) for trial in trials])
+
+
+def _row(trial: Trial) -> tuple[str, ...]:
+    seen, verdict = trial.window, trial.verdict
+    return (
+        trial.subject,
+        f"{trial.asked_per_s:,}",
+        f"{seen.records_per_s:,.0f}",
+        f"{trial.us_per_update:.2f}",
+        *(f"{seen.cores(name):.0%}" for name in (trial.subject, "ioc", "kafka")),
+        f"{seen.rss_bytes[trial.subject] / 1e6:.0f}",
+        f"{verdict.lost}",
+        f"{verdict.twice}",
+        f"{verdict.backwards}",
+        f"{trial.latency.p50:.1f}",
+        f"{trial.latency.p99:.1f}",
+    )
+
+
+def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    lines = [head, ["---"] * len(head), *rows]
+    return "".join(f"| {' | '.join(line)} |\n" for line in lines)

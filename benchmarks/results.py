@@ -1,0 +1,72 @@
+"""All that one run of the benchmarks found out."""
+
+import os
+import platform
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+
+from benchmarks.connect_time import ConnectTime
+from benchmarks.missing import Missing
+from benchmarks.trial import Trial
+
+
+@dataclass(slots=True)
+class Results:
+    ioc: str
+    quick: bool
+    seconds: float
+    started: str = field(default_factory=lambda: datetime.now(UTC).isoformat(timespec="seconds"))
+    machine: dict[str, str | int] = field(default_factory=lambda: machine())
+    scalars: list[Trial] = field(default_factory=list)
+    waveforms: list[Trial] = field(default_factory=list)
+    stock: list[Trial] = field(default_factory=list)
+    sustained: list[Trial] = field(default_factory=list)
+    connect: ConnectTime | None = None
+    missing: Missing | None = None
+
+    @property
+    def trials(self) -> list[Trial]:
+        return [*self.scalars, *self.waveforms, *self.stock, *self.sustained]
+
+    def stock_best(self) -> Trial | None:
+        """Stock at the highest rate that it kept up with."""
+        return max((t for t in self.stock if t.kept_up), key=lambda t: t.asked_per_s, default=None)
+
+    def held(self) -> Trial | None:
+        """The long trial at the highest rate that was held."""
+        last = self.sustained[-1:]
+        return last[0] if last and last[0].kept_up else None
+
+    def as_json(self) -> dict[str, object]:
+        return asdict(self)
+
+
+def of(trials: Sequence[Trial], subject: str, asked_per_s: int) -> list[Trial]:
+    return [trial for trial in trials if trial.subject == subject and trial.asked_per_s == asked_per_s]
+
+
+def cost(trials: Sequence[Trial]) -> float:
+    """CPU microseconds per update over all rounds; not a number if there were none."""
+    records = sum(trial.window.records for trial in trials)
+    spent = sum(trial.window.cpu_s[trial.subject] for trial in trials)
+    return spent / records * 1e6 if records else float("nan")
+
+
+def machine() -> dict[str, str | int]:
+    return {
+        "processor": _processor(),
+        "cores": os.cpu_count() or 0,
+        "system": f"{platform.system()} {platform.release()}",
+        "python": platform.python_version(),
+        "real_time_priority": "given up (CAP_SYS_NICE dropped)" if os.geteuid() == 0 else "not available (not root)",
+        "load_at_start": ", ".join(f"{load:.2f}" for load in os.getloadavg()),
+    }
+
+
+def _processor() -> str:
+    for line in Path("/proc/cpuinfo").read_text().splitlines():
+        if line.startswith("model name"):
+            return line.partition(":")[2].strip()
+    return platform.machine()

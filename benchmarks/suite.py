@@ -1,0 +1,94 @@
+"""The parts of a run, in order, and what each of them does when there is little time."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from benchmarks import connect_time, missing, rates
+from benchmarks.pvs import WAVEFORM_ELEMENTS, Pvs
+from benchmarks.results import Results
+from benchmarks.trial import Trial
+from tests.support.kafka import Broker
+
+PARTS = ("scalars", "waveforms", "stock", "connect", "missing", "sustained")
+QUICK_PARTS = ("scalars", "waveforms")
+
+Say = Callable[[str], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """How much is measured."""
+
+    ioc: str
+    parts: Sequence[str]
+    subjects: Sequence[str]
+    rates: Sequence[int]
+    waveform_rate: int
+    seconds: float
+    rounds: int
+    quick: bool
+    hold_s: float = 60.0
+    pvs: int = 10_000
+    missing_settle_s: float = 5.0
+    missing_s: float = 20.0
+
+
+def run(plan: Plan, broker: Broker, results: Results, say: Say) -> None:
+    """Adds to `results` what it finds, so that a part that fails does not take the others along."""
+    for part in plan.parts:
+        say(f"{part} ...")
+        _RUN[part](plan, broker, results, say)
+
+
+def _scalars(plan: Plan, broker: Broker, results: Results, say: Say) -> None:
+    for rate in plan.rates:
+        pvs = Pvs.for_rate(rate)
+        for trial in rates.compare(broker, plan.ioc, pvs, plan.subjects, seconds=plan.seconds, rounds=plan.rounds):
+            results.scalars.append(_told(trial, say))
+
+
+def _waveforms(plan: Plan, broker: Broker, results: Results, say: Say) -> None:
+    pvs = Pvs.for_rate(plan.waveform_rate, WAVEFORM_ELEMENTS)
+    for trial in rates.compare(broker, plan.ioc, pvs, plan.subjects, seconds=plan.seconds, rounds=plan.rounds):
+        results.waveforms.append(_told(trial, say))
+
+
+def _stock(plan: Plan, broker: Broker, results: Results, say: Say) -> None:
+    for trial in rates.stock_ramp(broker, plan.ioc, rates.STOCK_RATES, seconds=plan.seconds):
+        results.stock.append(_told(trial, say))
+
+
+def _sustained(plan: Plan, broker: Broker, results: Results, say: Say) -> None:
+    for name in plan.subjects[-1:]:
+        for trial in rates.sustained(broker, plan.ioc, name, rates.SUSTAINED_RATES, seconds=plan.hold_s):
+            results.sustained.append(_told(trial, say))
+
+
+def _connect(plan: Plan, broker: Broker, results: Results, say: Say) -> None:
+    results.connect = connect_time.measure(broker, plan.ioc, plan.pvs)
+    say(f"  {results.connect}")
+
+
+def _missing(plan: Plan, broker: Broker, results: Results, say: Say) -> None:
+    results.missing = missing.measure(broker, plan.pvs, settle_s=plan.missing_settle_s, seconds=plan.missing_s)
+    say(f"  {results.missing}")
+
+
+def _told(trial: Trial, say: Say) -> Trial:
+    seen, verdict = trial.window, trial.verdict
+    say(
+        f"  {trial.subject:9} {trial.asked_per_s:7,}/s asked {seen.records_per_s:9,.0f}/s seen "
+        f"{trial.us_per_update:8.2f} µs  p50 {trial.latency.p50:.1f} ms  p99 {trial.latency.p99:.1f} ms  "
+        f"{verdict.lost} lost, {verdict.twice} twice, {verdict.backwards} backwards"
+    )
+    return trial
+
+
+_RUN: dict[str, Callable[[Plan, Broker, Results, Say], None]] = {
+    "scalars": _scalars,
+    "waveforms": _waveforms,
+    "stock": _stock,
+    "connect": _connect,
+    "missing": _missing,
+    "sustained": _sustained,
+}

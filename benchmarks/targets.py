@@ -1,0 +1,83 @@
+"""What is to be reached, and whether it was."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from math import isnan
+
+from benchmarks.results import Results, cost, of
+
+_AT_LEAST_S = 60.0
+_FULL = 0.9
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    what: str
+    target: str
+    figure: str
+    reached: bool | None
+    """None: it was not measured."""
+
+
+def checks(results: Results) -> list[Check]:
+    return [*_losses(results), *_ratios(results), *_latency(results), *_held(results), *_pvs(results)]
+
+
+def _losses(results: Results) -> Iterator[Check]:
+    ours = [t.verdict for t in (*results.scalars, *results.waveforms) if t.subject == "forwarder"]
+    if ours:
+        lost, twice, back = (sum(getattr(v, kind) for v in ours) for kind in ("lost", "twice", "backwards"))
+        records = sum(verdict.records for verdict in ours)
+        figure = f"{lost} lost, {twice} twice, {back} backwards of {records}"
+        yield Check("Updates lost", "none, and none twice", figure, records > 0 and not (lost or twice or back))
+
+
+def _ratios(results: Results) -> Iterator[Check]:
+    stock = results.stock_best()
+    for rate in (50_000, 100_000):
+        ours = cost(of(results.scalars, "forwarder", rate))
+        bare = cost(of(results.scalars, "bare", rate))
+        if isnan(ours) or isnan(bare):
+            continue
+        figure = f"{ours / bare:.2f} ({ours:.2f} / {bare:.2f} µs)"
+        yield Check(f"CPU beside bare at {rate:,}/s", "<= 1.6", figure, ours <= 1.6 * bare)
+        if stock is not None:
+            figure = f"{stock.us_per_update / ours:.0f} ({stock.us_per_update:.0f} µs at {stock.asked_per_s:,}/s)"
+            yield Check(f"CPU beside stock at {rate:,}/s", ">= 30 times less", figure, stock.us_per_update >= 30 * ours)
+
+
+def _latency(results: Results) -> Iterator[Check]:
+    for trial in of(results.scalars, "forwarder", 1_000)[-1:]:
+        p50, p99, us = trial.latency.p50, trial.latency.p99, cost(of(results.scalars, "forwarder", 1_000))
+        yield Check("Latency p50 at 1,000/s", "<= 15 ms", f"{p50:.1f} ms", p50 <= 15)
+        yield Check("Latency p99 at 1,000/s", "<= 50 ms", f"{p99:.1f} ms", p99 <= 50)
+        yield Check("CPU at 1,000/s", "<= 25 µs", f"{us:.1f} µs", us <= 25)
+
+
+def _held(results: Results) -> Iterator[Check]:
+    if not results.sustained:
+        return
+    target = "200,000/s for 60 s, or IOC and Kafka leave no more"
+    trial = results.held()
+    if trial is None:
+        yield Check("Highest rate held", target, "none", False)
+        return
+    cores = {name: trial.window.cores(name) for name in trial.window.cpu_s}
+    shares = ", ".join(f"{name} {share:.0%}" for name, share in cores.items())
+    machine_full = sum(cores.values()) >= _FULL * int(results.machine["cores"])
+    enough = trial.window.records_per_s >= 0.98 * 200_000 or (machine_full and cores["forwarder"] < _FULL)
+    figure = f"{trial.window.records_per_s:,.0f}/s for {trial.window.seconds:.0f} s; of a core: {shares}"
+    yield Check("Highest rate held", target, figure, enough and trial.window.seconds >= _AT_LEAST_S)
+
+
+def _pvs(results: Results) -> Iterator[Check]:
+    if (connect := results.connect) is not None:
+        what = f"ADD of {connect.pvs:,} PVs to first values"
+        yield Check(what, "<= 4 s (10,000)", f"{connect.seconds:.2f} s", connect.seconds <= 4)
+        kilobytes = connect.bytes_per_pv / 1e3
+        yield Check("Memory per extra PV", "<= 5 kB", f"{kilobytes:.1f} kB", kilobytes <= 5)
+    if (missing := results.missing) is not None:
+        share = f"{missing.cores:.1%} of a core"
+        yield Check(f"CPU for {missing.pvs:,} missing PVs", "< 3 % of a core", share, missing.cores < 0.03)
+        figure = f"{missing.most_in_a_second}/s at most, {missing.datagrams_per_s:.0f}/s on average"
+        yield Check("Search datagrams meanwhile", "<= 100/s", figure, missing.most_in_a_second <= 110)
