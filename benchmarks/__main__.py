@@ -53,7 +53,8 @@ def main(arguments: Sequence[str]) -> int:
     finally:
         print(f"\n{report.save(results, folder)}\nsaved in {os.path.relpath(folder)}")
     ours = [trial for trial in results.trials if trial.subject == "forwarder"]
-    return 0 if all(trial.verdict.clean for trial in ours if trial not in results.sustained) else 1
+    clean = all(trial.verdict.clean for trial in ours if trial not in results.sustained)
+    return 0 if clean and not results.failures else 1
 
 
 if __name__ == "__main__":

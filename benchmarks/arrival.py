@@ -12,10 +12,14 @@ _POLL_S = 0.1
 _SCHEMAS = (b"f142", b"f144")
 
 
+class NotAllArrived(TimeoutError):
+    """Some PVs had no value by the deadline, or the one who sends them has ended before."""
+
+
 def wait_for_all(address: str, topic: str, count: int, *, deadline_s: float, still_alive: Callable[[], bool]) -> int:
     """When the broker took the first value of the last of `count` PVs, in milliseconds since 1970.
 
-    Raises TimeoutError if they are not all there by the deadline, or at once when the one who sends them has ended.
+    Raises NotAllArrived at the deadline, or at once when the one who sends them has ended.
     """
     give_up = time.monotonic() + deadline_s
     seen: set[bytes] = set()
@@ -31,8 +35,8 @@ def wait_for_all(address: str, topic: str, count: int, *, deadline_s: float, sti
                 if len(seen) == count:
                     return message.timestamp()[1]
             if not still_alive():
-                raise TimeoutError(f"it ended when {len(seen)} of {count} PVs had a value")
+                raise NotAllArrived(f"it ended when {len(seen)} of {count} PVs had a value")
             if time.monotonic() > give_up:
-                raise TimeoutError(f"only {len(seen)} of {count} PVs had a value within {deadline_s:g} s")
+                raise NotAllArrived(f"only {len(seen)} of {count} PVs had a value within {deadline_s:g} s")
     finally:
         reader.close()

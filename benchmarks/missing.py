@@ -74,11 +74,12 @@ def measure(broker: Broker, count: int, *, settle_s: float, seconds: float) -> M
             before, window_began = cpu_ns(forwarder.child.pid), time.perf_counter()
             time.sleep(seconds)
             after, ended = cpu_ns(forwarder.child.pid), time.perf_counter()
+            by_second = listener.by_second.copy()
         finally:
             forwarder.stop()
     return Missing(
         pvs=count,
         cores=round((after - before) / 1e9 / (ended - window_began), 4),
-        datagrams_per_s=round(listener.by_second.total() / (ended - began), 1),
-        most_in_a_second=max(listener.by_second.values()),
+        datagrams_per_s=round(by_second.total() / (ended - began), 1),
+        most_in_a_second=max(by_second.values()),
     )

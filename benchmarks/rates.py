@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator, Sequence
 
+from benchmarks.arrival import NotAllArrived
 from benchmarks.forwarder_run import Forwarder
 from benchmarks.ioc import serve
 from benchmarks.pvs import Pvs
@@ -33,12 +34,17 @@ def compare(
 
 
 def stock_ramp(broker: Broker, ioc_kind: str, rates: Sequence[int], *, seconds: float) -> Iterator[Trial]:
-    """Ever higher rates, until one is too much for it."""
+    """Ever higher rates, until one is too much for it; from some rate on it does not even get all values."""
     for rate in rates:
-        for trial in compare(broker, ioc_kind, Pvs.for_rate(rate), ["stock"], seconds=seconds, rounds=1):
-            yield trial
-            if not trial.kept_up:
+        pvs = Pvs.for_rate(rate)
+        with serve(pvs, ioc_kind) as ioc:
+            try:
+                trial = run(SUBJECTS["stock"](ioc, broker), pvs, ioc, broker, seconds=seconds)
+            except NotAllArrived:
                 return
+        yield trial
+        if not trial.kept_up:
+            return
 
 
 def sustained(broker: Broker, ioc_kind: str, subject: str, rates: Sequence[int], *, seconds: float) -> Iterator[Trial]:

@@ -28,6 +28,8 @@ def markdown(results: Results) -> str:
     parts = [f"# Benchmarks\n\n{results.started}, {results.ioc} IOC, {window}\n\n{machine}"]
     if verdicts := checks(results):
         parts.append(f"## Targets\n\n{_checks(verdicts)}")
+    if results.failures:
+        parts.append("## Not measured\n\n" + "".join(f"- {failure.splitlines()[0]}\n" for failure in results.failures))
     for title, trials in (
         ("Scalars: CA double, f142", results.scalars),
         ("Waveforms: 2,048 doubles, f142", results.waveforms),

@@ -3,6 +3,8 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from confluent_kafka import KafkaException
+
 from benchmarks import connect_time, missing, rates
 from benchmarks.pvs import WAVEFORM_ELEMENTS, Pvs
 from benchmarks.results import Results
@@ -34,10 +36,15 @@ class Plan:
 
 
 def run(plan: Plan, broker: Broker, results: Results, say: Say) -> None:
-    """Adds to `results` what it finds, so that a part that fails does not take the others along."""
+    """Adds to `results` what it finds. A part that fails is written down there too, and the others go on."""
     for part in plan.parts:
         say(f"{part} ...")
-        _RUN[part](plan, broker, results, say)
+        try:
+            _RUN[part](plan, broker, results, say)
+        except (OSError, RuntimeError, KafkaException) as error:  # TimeoutError is an OSError
+            reason = "\n".join([f"{part}: {error}", *getattr(error, "__notes__", ())])
+            results.failures.append(reason)
+            say(f"  FAILED: {reason}")
 
 
 def _scalars(plan: Plan, broker: Broker, results: Results, say: Say) -> None:

@@ -1,0 +1,74 @@
+# Everything runs in .venv, which is made by itself. `make PYTHON=python3.13 install` chooses another interpreter.
+
+PYTHON ?= python3
+PIP := .venv/bin/python -m pip --disable-pip-version-check
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.PHONY: help install demo test check bench lint format types floors constraints clean
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+install: .venv/.has-forwarder ## make .venv with the forwarder command in it
+
+demo: .venv/.has-demo ## show the whole chain at work until Ctrl-C, or for SECONDS=10
+	@.venv/bin/forwarder demo $(if $(SECONDS),--seconds $(SECONDS))
+
+test: .venv/.has-test ## run all tests; ARGS=... goes to pytest
+	@tests/support/need.sh
+	.venv/bin/python -m pytest $(ARGS)
+
+check: lint types floors .venv/.has-bench ## what to run before a push: all but the demo
+	@tests/support/need.sh
+	.venv/bin/python -m benchmarks --quick
+	$(MAKE) test
+
+bench: .venv/.has-bench ## measure; IOC=... and SECONDS=... choose what and for how long
+	@tests/support/need.sh
+	.venv/bin/python -m benchmarks $(if $(IOC),--ioc $(IOC)) $(if $(SECONDS),--seconds $(SECONDS))
+
+lint: .venv/.has-test ## ruff: faults and format
+	.venv/bin/ruff check
+	.venv/bin/ruff format --check
+
+format: .venv/.has-test ## ruff: mend what it can
+	.venv/bin/ruff check --fix
+	.venv/bin/ruff format
+
+types: .venv/.has-test ## pyright
+	.venv/bin/pyright
+
+floors: .venv/.has-test ## import-linter: imports point down only
+	.venv/bin/lint-imports
+
+constraints: ## write constraints.txt anew, with the newest versions that pyproject.toml allows
+	rm -rf build/constraints
+	$(PYTHON) -m venv build/constraints
+	build/constraints/bin/pip install --quiet --upgrade hatchling editables setuptools '.[demo,test,bench]'
+	{ sed -n 1p constraints.txt; \
+	  build/constraints/bin/pip freeze --all --exclude pip --exclude epics-kafka-forwarder; } >build/constraints.txt
+	mv build/constraints.txt constraints.txt
+
+clean: ## remove .venv and everything else that was made
+	rm -rf .venv build dist .pytest_cache .ruff_cache .hypothesis .import_linter_cache .cache
+
+.venv/bin/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make PYTHON=...")'
+	@$(PYTHON) -c 'import ensurepip' 2>/dev/null || { echo 'needed: the module venv of $(PYTHON) (Debian: apt-get install python3-venv)' >&2; exit 1; }
+	$(PYTHON) -m venv .venv
+
+# What builds the package is pinned as well, which an isolated build would not be.
+.venv/.has-build: constraints.txt | .venv/bin/python
+	$(PIP) install --quiet --constraint constraints.txt hatchling editables
+	@touch $@
+
+# A stamp for each set of extras; they can be installed on top of each other in any order.
+extras_forwarder :=
+extras_demo := [demo]
+extras_test := [test,bench]
+extras_bench := [demo,bench]
+
+.venv/.has-%: pyproject.toml constraints.txt .venv/.has-build
+	$(PIP) install --quiet --no-build-isolation --constraint constraints.txt --editable '.$(extras_$*)'
+	@touch $@
