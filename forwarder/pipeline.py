@@ -146,6 +146,7 @@ class Route:
     def disconnected(self) -> None:
         """The PV's connection is lost; it will be searched again."""
         self.kind = None
+        self.value = None
         self.updated_at = 0.0
         self._connection_is(ConnectionState.DISCONNECTED)
 
@@ -189,8 +190,13 @@ class Route:
         self._more = tuple(output for output in more if output)
         self._periodic = any(output.stream.periodic for output in self.outputs)
         if self._periodic:
-            self._pipeline.repeats.watch(self, self._pipeline.clocks.monotonic())
+            now = self._pipeline.clocks.monotonic()
+            if self.value is not None and not self.updated_at:
+                # The time of its update was not kept, because nobody needed it.
+                self.updated_at = now
+            self._pipeline.repeats.watch(self, now)
         else:
+            self.updated_at = 0.0
             self._pipeline.repeats.forget(self)
 
     def _send_with_alarm(self, outputs: tuple[Output, ...], kafka_ms: int) -> int:

@@ -23,6 +23,7 @@ _KAFKA_VERSION = "4.3.0"
 _READY_WITHIN_S = 60.0
 _ANSWER_WITHIN_S = 15.0
 _RESOLVED_WITHIN_S = 300.0
+_LOG_ERRORS = 3  # syslog level
 
 _LOGGING = """\
 Configuration:
@@ -160,7 +161,7 @@ class Broker(Server):
         admin.delete_topics([name])[name].result(_ANSWER_WITHIN_S)
 
     def _admin(self) -> AdminClient:
-        return AdminClient({"bootstrap.servers": self.address})
+        return AdminClient({"bootstrap.servers": self.address, "log_level": _LOG_ERRORS})
 
     def close(self) -> None:
         """Stop it and remove all it has written."""

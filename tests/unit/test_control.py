@@ -1,0 +1,125 @@
+"""From configuration messages to subscriptions, without EPICS or Kafka."""
+
+from streaming_data_types.fbschemas.forwarder_config_update_fc00.Protocol import Protocol
+from streaming_data_types.fbschemas.forwarder_config_update_fc00.UpdateType import UpdateType
+from streaming_data_types.forwarder_config_update_fc00 import StreamInfo, serialise_fc00
+
+from forwarder.control import Control
+from forwarder.errors import BadStream
+from forwarder.model import Transport
+from forwarder.outbox import Outbox
+from forwarder.pipeline import Clocks, Pipeline, Route
+from forwarder.repeats import Repeats
+
+
+class Subscriptions:
+    """Remembers what was asked for."""
+
+    def __init__(self) -> None:
+        self.calls: list[str] = []
+
+    def subscribe(self, listener: Route) -> None:
+        self.calls.append(f"+{listener.channel}")
+
+    def unsubscribe(self, listener: Route) -> None:
+        self.calls.append(f"-{listener.channel}")
+
+
+def label(broker: str) -> str:
+    if broker not in ("", "main:1", "other:1"):
+        raise BadStream(f"the output broker {broker} is not allowed")
+    return "" if broker == "main:1" else broker
+
+
+class Bench:
+    def __init__(self) -> None:
+        self.ca = Subscriptions()
+        self.pipeline = Pipeline(Outbox(10**9), Repeats(0.0), Clocks(lambda: 0, lambda: 0.0), "service-1")
+        self.left = False
+        self.changes = 0
+        self.control = Control(
+            self.pipeline,
+            {Transport.CA: self.ca},
+            label,
+            changed=self._changed,
+            leave=lambda: setattr(self, "left", True),
+        )
+
+    def _changed(self) -> None:
+        self.changes += 1
+
+    def send(self, message: bytes) -> list[str]:
+        """What a message made the client do."""
+        self.ca.calls.clear()
+        self.control.receive(message, "here")
+        return self.ca.calls.copy()
+
+    def change(
+        self, update: int, *streams: tuple[str, str], protocol: int = Protocol.CA, schema: str = "f142"
+    ) -> list[str]:
+        infos = [StreamInfo(channel, schema, topic, protocol, 0) for channel, topic in streams]
+        return self.send(serialise_fc00(update, infos))
+
+
+def test_one_subscription_serves_all_streams_of_a_pv() -> None:
+    bench = Bench()
+    assert bench.change(UpdateType.ADD, ("A", "t1")) == ["+A"]
+    assert bench.change(UpdateType.ADD, ("A", "t1")) == []
+    assert bench.change(UpdateType.ADD, ("A", "t2")) == []
+    assert bench.change(UpdateType.REMOVE, ("A", "t1")) == []
+    assert bench.change(UpdateType.REMOVE, ("A", "")) == ["-A"]
+
+
+def test_a_replace_touches_only_what_differs() -> None:
+    bench = Bench()
+    bench.change(UpdateType.ADD, ("A", "t"), ("B", "t"))
+    assert bench.change(UpdateType.REPLACE, ("B", "t"), ("C", "t")) == ["-A", "+C"]
+    assert {stream.channel for stream in bench.control.table} == {"B", "C"}
+    assert sorted(bench.change(UpdateType.REMOVEALL)) == ["-B", "-C"]
+
+
+def test_wildcards_remove_what_they_match() -> None:
+    bench = Bench()
+    bench.change(UpdateType.ADD, ("IN:A:1", "t"), ("IN:A:2", "t"), ("IN:B:1", "t"))
+    assert sorted(bench.change(UpdateType.REMOVE, ("IN:A:?", ""))) == ["-IN:A:1", "-IN:A:2"]
+
+
+def test_what_cannot_be_served_is_counted_and_the_rest_of_the_message_is_obeyed() -> None:
+    bench = Bench()
+    assert bench.change(UpdateType.ADD, ("A", "evil:1/t"), ("B", "other:1/t"), ("C", "t")) in (
+        ["+B", "+C"],
+        ["+C", "+B"],
+    )
+    assert bench.change(UpdateType.ADD, ("D", "t"), schema="f999") == []
+    assert bench.change(UpdateType.ADD, ("D", "t"), protocol=Protocol.PVA) == []
+    assert bench.control.counts.refused_streams == 3
+    assert "D: the transport PVA is not served" in bench.control.counts.last_refusal
+    assert {stream.channel for stream in bench.control.table} == {"B", "C"}
+
+
+def test_a_broker_of_the_default_cluster_means_the_default_cluster() -> None:
+    bench = Bench()
+    assert bench.change(UpdateType.ADD, ("A", "main:1/t")) == ["+A"]
+    assert bench.change(UpdateType.ADD, ("A", "t")) == []
+    assert bench.change(UpdateType.REMOVE, ("", "evil:1/t")) == []
+    assert bench.change(UpdateType.REMOVE, ("", "main:1/t")) == ["-A"]
+
+
+def test_bad_messages_are_counted_with_their_reason_and_change_nothing() -> None:
+    bench = Bench()
+    bench.change(UpdateType.ADD, ("A", "t"))
+    whole = serialise_fc00(UpdateType.REPLACE, [StreamInfo("B", "f142", "t", Protocol.CA, 0)])
+    for message in (b"", b"junk", whole[:-8], b'{"cmd":"dance"}'):
+        assert bench.send(message) == []
+    counts = bench.control.counts
+    assert (counts.obeyed, counts.refused) == ({"fc00": 1}, {"unknown": 2, "fc00": 1, "json": 1})
+    assert counts.last_refusal.startswith("here: ")
+    assert bench.changes == 5
+
+
+def test_exit_says_so_and_nothing_else() -> None:
+    bench = Bench()
+    bench.change(UpdateType.ADD, ("A", "t"))
+    assert bench.send(b'{"cmd":"exit"}') == []
+    assert bench.left
+    assert len(bench.control.table) == 1
