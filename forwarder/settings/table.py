@@ -381,7 +381,7 @@ CA_MAX_SEARCH_RATE = Setting(
     "Most search datagrams a second, however many PVs are missing.",
     "a whole number from 1 to 10000",
     "EPICS",
-    default="100",
+    default="300",
     metavar="N",
 )
 
