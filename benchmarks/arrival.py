@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 from confluent_kafka import KafkaException
 
-from benchmarks.records import consumer
+from benchmarks.records import from_beginning
 
 _CHUNK = 20_000
 _POLL_S = 0.1
@@ -23,7 +23,7 @@ def wait_for_all(address: str, topic: str, count: int, *, deadline_s: float, sti
     """
     give_up = time.monotonic() + deadline_s
     seen: set[bytes] = set()
-    reader = consumer(address, topic)
+    reader = from_beginning(address, topic)
     try:
         while True:
             for message in reader.consume(_CHUNK, _POLL_S):

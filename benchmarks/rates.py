@@ -20,7 +20,7 @@ SUBJECTS: dict[str, Maker] = {
 
 STOCK_RATES = (500, 1_000, 1_500, 2_000, 3_000, 4_000, 6_000)
 SUSTAINED_RATES = (200_000, 150_000, 125_000, 100_000, 75_000, 50_000, 25_000)
-_PROBE_S = 5.0
+_PROBE_S = 3.0
 
 
 def compare(

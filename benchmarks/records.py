@@ -39,9 +39,9 @@ class Records:
     offset: Ints = field(default_factory=lambda: np.empty(0, np.int64))
 
 
-def consumer(address: str, topic: str) -> Consumer:
-    """Reads partition 0 of the topic from its beginning."""
-    made = Consumer(
+def consumer(address: str) -> Consumer:
+    """A consumer for partitions assigned by hand; it fetches nothing before."""
+    return Consumer(
         {
             "bootstrap.servers": address,
             "group.id": "unused: the partition is assigned by hand",
@@ -52,6 +52,11 @@ def consumer(address: str, topic: str) -> Consumer:
             "check.crcs": False,
         }
     )
+
+
+def from_beginning(address: str, topic: str) -> Consumer:
+    """Reads partition 0 of the topic from its beginning."""
+    made = consumer(address)
     made.assign([TopicPartition(topic, 0, OFFSET_BEGINNING)])
     return made
 
@@ -64,7 +69,7 @@ def end_offset(reader: Consumer, topic: str) -> int:
 def read(address: str, topic: str) -> Records:
     """The topic as it is now."""
     names: dict[bytes, int] = {}
-    reader = consumer(address, topic)
+    reader = from_beginning(address, topic)
     try:
         parts = list(_parts(reader, end_offset(reader, topic), names))
     finally:

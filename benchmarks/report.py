@@ -48,7 +48,9 @@ def _checks(verdicts: Sequence[Check]) -> str:
 
 def _trials(trials: Sequence[Trial]) -> str:
     head = ("subject", "asked/s", "seen/s", "µs/update", "of a core: it", "IOC", "Kafka", "RSS MB")
-    return _table((*head, "lost", "twice", "back", "p50 ms", "p99 ms"), [_row(trial) for trial in trials])
+    return _table(
+        (*head, "lost", "(connecting)", "twice", "back", "p50 ms", "p99 ms"), [_row(trial) for trial in trials]
+    )
 
 
 def _row(trial: Trial) -> tuple[str, ...]:
@@ -61,6 +63,7 @@ def _row(trial: Trial) -> tuple[str, ...]:
         *(f"{seen.cores(name):.0%}" for name in (trial.subject, "ioc", "kafka")),
         f"{seen.rss_bytes[trial.subject] / 1e6:.0f}",
         f"{verdict.lost}",
+        f"{verdict.lost_connecting}",
         f"{verdict.twice}",
         f"{verdict.backwards}",
         f"{trial.latency.p50:.1f}",

@@ -86,7 +86,8 @@ def _told(trial: Trial, say: Say) -> Trial:
     say(
         f"  {trial.subject:9} {trial.asked_per_s:7,}/s asked {seen.records_per_s:9,.0f}/s seen "
         f"{trial.us_per_update:8.2f} µs  p50 {trial.latency.p50:.1f} ms  p99 {trial.latency.p99:.1f} ms  "
-        f"{verdict.lost} lost, {verdict.twice} twice, {verdict.backwards} backwards"
+        f"{verdict.lost} lost (+{verdict.lost_connecting} connecting), {verdict.twice} twice, "
+        f"{verdict.backwards} backwards"
     )
     return trial
 

@@ -26,10 +26,12 @@ def checks(results: Results) -> list[Check]:
 def _losses(results: Results) -> Iterator[Check]:
     ours = [t.verdict for t in (*results.scalars, *results.waveforms) if t.subject == "forwarder"]
     if ours:
-        lost, twice, back = (sum(getattr(v, kind) for v in ours) for kind in ("lost", "twice", "backwards"))
         records = sum(verdict.records for verdict in ours)
-        figure = f"{lost} lost, {twice} twice, {back} backwards of {records}"
-        yield Check("Updates lost", "none, and none twice", figure, records > 0 and not (lost or twice or back))
+        lost, twice, back = (sum(getattr(v, kind) for v in ours) for kind in ("lost", "twice", "backwards"))
+        figure = f"{lost} lost, {twice} twice, {back} backwards of {records:,}"
+        yield Check("Updates lost", "none, and none twice", figure, all(verdict.clean for verdict in ours))
+        connecting = sum(verdict.lost_connecting for verdict in ours)
+        yield Check("Updates lost while connecting", "none", f"{connecting} of {records:,}", connecting == 0)
 
 
 def _ratios(results: Results) -> Iterator[Check]:

@@ -5,17 +5,27 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from benchmarks.arrival import wait_for_all
+from confluent_kafka import Consumer, KafkaError, KafkaException
+
 from benchmarks.judge import Latency, Verdict, judge, latency
 from benchmarks.measure import Window, window
 from benchmarks.pvs import Pvs
-from benchmarks.records import consumer, read
+from benchmarks.records import consumer, end_offset, read
+from benchmarks.steady import wait_until_steady
 from benchmarks.subjects import Subject
 from tests.support.epics import EpicsServer
 from tests.support.kafka import Broker
+from tests.support.waiting import wait_until
 
-_CONNECTED_WITHIN_S = 60.0
+_STEADY_WITHIN_S = 30.0
 _LATE_MS = 2_000.0
+_NOT_YET = (
+    KafkaError.NOT_LEADER_FOR_PARTITION,
+    KafkaError.LEADER_NOT_AVAILABLE,
+    KafkaError.UNKNOWN_TOPIC_OR_PART,
+    KafkaError._UNKNOWN_PARTITION,
+    KafkaError._UNKNOWN_TOPIC,
+)
 _NEARLY_ALL = 0.95
 _FULL = 0.9
 
@@ -27,6 +37,8 @@ class Trial:
     subject: str
     asked_per_s: int
     """Updates a second if the IOC keeps up."""
+    steady: bool
+    """Whether it was steady before the window opened."""
     window: Window
     verdict: Verdict
     latency: Latency
@@ -47,29 +59,41 @@ def fresh_topic(broker: Broker) -> Iterator[str]:
     """A topic whose time stamps are the broker's own clock, gone afterwards."""
     name = f"data_{uuid.uuid4().hex[:8]}"
     broker.create_topic(name, message_timestamp_type="LogAppendTime")
+    reader = consumer(broker.address)
+    try:
+        # It exists before its partition has a leader.
+        wait_until(lambda: _is_led(reader, name), what=f"{name} has a leader")
+    finally:
+        reader.close()
     try:
         yield name
     finally:
         broker.delete_topic(name)
 
 
-def run(
-    subject: Subject, pvs: Pvs, ioc: EpicsServer, broker: Broker, *, seconds: float, settle_s: float = 2.0
-) -> Trial:
-    """`settle_s` lets what piled up while the PVs connected be sent before the window opens."""
+def _is_led(reader: Consumer, topic: str) -> bool:
+    try:
+        return end_offset(reader, topic) == 0
+    except KafkaException as error:
+        if error.args[0].code() not in _NOT_YET:
+            raise
+        return False
+
+
+def run(subject: Subject, pvs: Pvs, ioc: EpicsServer, broker: Broker, *, seconds: float) -> Trial:
+    """Watch it for so long from when it is steady, or, if it never is, from when that had to be given up."""
     with fresh_topic(broker) as topic:
         subject.start(pvs, topic)
         try:
-            wait_for_all(
-                broker.address,
-                topic,
-                pvs.count,
-                deadline_s=_CONNECTED_WITHIN_S,
-                still_alive=lambda: subject.child.exit_code is None,
-            )
-            reader = consumer(broker.address, topic)
+            reader = consumer(broker.address)
             try:
-                window(reader, topic, {}, settle_s)
+                steady = wait_until_steady(
+                    reader,
+                    topic,
+                    pvs.updates_per_s,
+                    deadline_s=_STEADY_WITHIN_S,
+                    still_alive=lambda: subject.child.exit_code is None,
+                )
                 pids = {subject.name: subject.child.pid, "ioc": ioc.pid, "kafka": broker.pid}
                 seen = window(reader, topic, pids, seconds)
             finally:
@@ -83,7 +107,8 @@ def run(
     return Trial(
         subject.name,
         pvs.updates_per_s,
+        steady,
         seen,
-        judge(records),
+        judge(records, pvs.count, seen.first_offset),
         latency(records, seen.first_offset, seen.end_offset),
     )

@@ -43,15 +43,15 @@ _REPEAT_RESOLUTION_S = 0.05
 
 
 def main(settings: Settings) -> int:
-    """Serve until told to stop; the exit code."""
+    """Serve until told to stop; the exit code. Raises BadSetting for what shows itself only when it is used."""
     with asyncio.Runner(loop_factory=_loop_factory(settings.event_loop)) as runner:
         try:
             return runner.run(Service(settings).run())
-        except* (BadSetting, OSError) as group:
-            for error in group.exceptions:
-                log.critical("cannot go on: %s", error)
-        except* Exception:
-            log.critical("a part of the service has failed", exc_info=True)
+        except Exception as error:
+            wrong = _bad_setting(error)
+            if wrong is not None:
+                raise wrong from None
+            log.critical("a part of the service has failed and could not be mended", exc_info=error)
     return EXIT_ERROR
 
 
@@ -99,6 +99,8 @@ class Service:
                     log.info(
                         "forwarder %s, profile %s, service id %s", __version__, settings.profile, settings.service_id
                     )
+                    if settings.storage_topic is not None:
+                        log.info("the streams are not kept over a restart by this version: their sender repeats them")
                     await self._stop.wait()
                     for task in feeding:
                         task.cancel()
@@ -272,6 +274,13 @@ def _clusters(settings: Settings) -> tuple[dict[str, str], dict[str, ClusterSett
     if status is not None and status.cluster not in clusters.values():
         clusters[_STATUS_CLUSTER] = status.cluster
     return labels, clusters
+
+
+def _bad_setting(error: Exception) -> BadSetting | None:
+    """The first wrong setting among the errors that ended the parts of the service."""
+    if isinstance(error, ExceptionGroup):
+        return next(filter(None, map(_bad_setting, error.exceptions)), None)
+    return error if isinstance(error, BadSetting) else None
 
 
 def _loop_factory(choice: EventLoop) -> Callable[[], asyncio.AbstractEventLoop]:

@@ -12,26 +12,35 @@ log = logging.getLogger(__name__)
 
 
 def split(address: str, default_port: int) -> tuple[str, int]:
-    """`host` or `host:port`. Raises ValueError when the port is not a number."""
+    """`host` or `host:port`. Raises ValueError when the port is none."""
     host, colon, port = address.rpartition(":")
-    return (host, int(port)) if colon else (address, default_port)
+    if not colon:
+        return address, default_port
+    if not 0 < int(port) < 65536:
+        raise ValueError(f"{address}: there is no port {port}")
+    return host, int(port)
 
 
 async def resolve(addresses: Iterable[str], default_port: int) -> tuple[list[tuple[str, int]], list[str]]:
     """IPv4 addresses of a list, and those of its names that have none just now."""
-    loop = asyncio.get_running_loop()
-    found: list[tuple[str, int]] = []
-    unknown: list[str] = []
-    for address in addresses:
-        try:
-            host, port = split(address, default_port)
-            answers = await loop.getaddrinfo(host, port, family=socket.AF_INET, type=socket.SOCK_DGRAM)
-        except (OSError, ValueError) as error:
-            log.debug("%s: %s", address, error)
-            unknown.append(address)
-        else:
-            found.append((str(answers[0][4][0]), port))
+    addresses = list(addresses)
+    # All at once: each name that a DNS server does not answer for takes many seconds.
+    answers = await asyncio.gather(*(_resolve_one(address, default_port) for address in addresses))
+    found = [answer for answer in answers if answer is not None]
+    unknown = [address for address, answer in zip(addresses, answers, strict=True) if answer is None]
     return found, unknown
+
+
+async def _resolve_one(address: str, default_port: int) -> tuple[str, int] | None:
+    try:
+        host, port = split(address, default_port)
+        answers = await asyncio.get_running_loop().getaddrinfo(
+            host, port, family=socket.AF_INET, type=socket.SOCK_DGRAM
+        )
+    except (OSError, ValueError) as error:
+        log.debug("%s: %s", address, error)
+        return None
+    return str(answers[0][4][0]), port
 
 
 def broadcast_addresses() -> list[str]:

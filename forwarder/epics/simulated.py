@@ -33,8 +33,9 @@ class Simulated:
             due = max(due + self._period_s, loop.time())
             await asyncio.sleep(due - loop.time())
             self._step += 1
-            for listener in self._listeners:
-                self._update(listener)
+            for listener in list(self._listeners):
+                if listener in self._listeners:
+                    self._update(listener)
 
     def subscribe(self, listener: Listener) -> None:
         """Connect, and send a first value, as a real PV does."""
@@ -57,4 +58,7 @@ class Simulated:
     def _update(self, listener: Listener) -> None:
         self._updates += 1
         value = math.sin(2 * math.pi * self._step / _STEPS_PER_WAVE)
-        listener.update(value, self._wall_ns(), _NO_ALARM, Severity.NO_ALARM)
+        try:
+            listener.update(value, self._wall_ns(), _NO_ALARM, Severity.NO_ALARM)
+        except Exception as error:  # noqa: BLE001  (whatever an update does must not end the others')
+            listener.failed(error)

@@ -103,14 +103,16 @@ class Cluster:
         return list(dict.fromkeys([*known, *map(split_address, self.settings.brokers)]))
 
     async def _ask(self, address: tuple[str, int], request: Any) -> Any:
+        connection = None
         try:
             connection = await self._connection(address)
             return await connection.send(request)
         except (OSError, KafkaError, TimeoutError) as error:
             # A broker that is late is asked over a new connection: this one may be to a host that is gone.
-            broken = self._connections.pop(address, None)
-            if broken is not None:
-                broken.close()
+            if connection is not None:
+                connection.close()
+                if self._connections.get(address) is connection:
+                    del self._connections[address]
             reason = str(error) or type(error).__name__
             raise KafkaAway(f"broker {address[0]}:{address[1]}: {reason}") from error
 

@@ -13,7 +13,7 @@ from forwarder.errors import KafkaAway
 from forwarder.faults import RepeatingFault
 from forwarder.settings.types import TopicSettings
 
-from .cluster import Cluster
+from .cluster import UNKNOWN_TOPIC, Cluster
 from .security import connection_options
 
 log = logging.getLogger(__name__)
@@ -46,6 +46,8 @@ class ConfigTopic:
         self._client_id = client_id
         self._receive = receive
         self._next_offsets: dict[int, int] = {}
+        self._is_new = False
+        """Whether the topic did not exist when it was first looked for: then all in it was said to this service."""
         self._waiting = RepeatingFault(log, f"waiting for the config topic {self.name}", time.monotonic)
 
     async def run(self) -> None:
@@ -67,6 +69,8 @@ class ConfigTopic:
                 partitions = cluster.partitions.get(self._settings.topic)
                 if partitions:
                     return sorted(partitions)
+                if cluster.problems.get(self._settings.topic) == UNKNOWN_TOPIC and not self._next_offsets:
+                    self._is_new = True
                 self._waiting.occurred("it does not exist")
                 await asyncio.sleep(_LOOK_AGAIN_S)
         finally:
@@ -90,7 +94,9 @@ class ConfigTopic:
             assigned = [TopicPartition(self._settings.topic, partition) for partition in partitions]
             consumer.assign(assigned)
             unread = [each for each in assigned if each.partition not in self._next_offsets]
-            if unread:
+            if self._is_new:
+                self._next_offsets.update((each.partition, 0) for each in unread)
+            elif unread:
                 for each, end in (await consumer.end_offsets(unread)).items():
                     self._next_offsets[each.partition] = end
             for each in assigned:

@@ -107,11 +107,12 @@ class Partition:
         def fill(messages: list[Message]) -> int:
             nonlocal count
             before = count
-            for key, value, time_ms in messages:
-                if append(count, time_ms, key, value, _NO_HEADERS) is None:
-                    break
-                count += 1
-            return count - before
+            for offset, (key, value, time_ms) in enumerate(messages, before):
+                if append(offset, time_ms, key, value, _NO_HEADERS) is None:
+                    count = offset
+                    return offset - before
+            count += len(messages)
+            return len(messages)
 
         self.flight = self.queue.take_off(fill, max_bytes)
         self.batch = bytes(builder.build())

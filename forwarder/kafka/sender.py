@@ -4,7 +4,7 @@ import asyncio
 import logging
 import time
 from collections import defaultdict
-from collections.abc import Coroutine, Iterable
+from collections.abc import Coroutine, Iterable, Iterator
 from functools import lru_cache
 from typing import Any
 
@@ -29,6 +29,12 @@ _REFRESH_MISSING_S = 2.0
 _REFRESH_SOON_S = 0.1
 _AWAY_S = (0.25, 5.0)
 """First and longest wait for a cluster that is away."""
+_ROOM_AGAIN = 0.75
+"""Part of the memory below which it counts as not full any more."""
+_SHORTEST_LINGER_S = 0.001
+"""Without any pause the loop would do nothing but look for messages."""
+_MAX_REQUEST_BYTES = 32 * 1024 * 1024
+"""A broker closes the connection on a request of more than socket.request.max.bytes, 100 MiB if not told otherwise."""
 _CLUSTER_AUTHORIZATION_FAILED = 31
 
 
@@ -52,6 +58,8 @@ class Sender:
         self._full = RepeatingFault(log, "the memory for waiting messages is full", time.monotonic, logging.ERROR)
         self._topic_faults: dict[str, RepeatingFault] = {}
         self._partition_faults: dict[PartitionQueue, RepeatingFault] = {}
+        self._refusals: dict[PartitionQueue, RepeatingFault] = {}
+        """Never over: the next batch that is stored doesn't mean that the PV's next value will be."""
 
     async def run(self) -> None:
         """Send whatever comes until cancelled."""
@@ -77,7 +85,9 @@ class Sender:
     def problems(self) -> dict[str, str]:
         """Topics that can't be sent to, and why."""
         return {
-            lane.topic: self._problem(lane.topic) for lane in self._outbox.lanes(self._broker) if not lane.partitions
+            lane.topic: self._problem(lane.topic)
+            for lane in self._outbox.lanes(self._broker)
+            if not lane.partitions or lane.topic in self._cluster.problems
         }
 
     async def close(self) -> None:
@@ -89,7 +99,7 @@ class Sender:
 
     async def _keep_sending(self) -> None:
         loop = asyncio.get_running_loop()
-        linger = self._settings.linger_s
+        linger = max(self._settings.linger_s, _SHORTEST_LINGER_S)
         due = loop.time()
         while True:
             due = max(due + linger, loop.time())
@@ -104,8 +114,9 @@ class Sender:
                 self._stale.set()
         dropped = self._outbox.keep_within_bound()
         if dropped:
+            self._progress.set()
             self._full.occurred("the oldest messages are dropped and counted")
-        elif self._full.count and not self._away.count:
+        elif self._full.count and self._outbox.waiting_bytes < _ROOM_AGAIN * self._settings.max_waiting_bytes:
             self._full.over()
         self._launch(now)
 
@@ -130,7 +141,8 @@ class Sender:
                     partition.busy = True
                     by_broker[leader].append(partition)
         for broker, partitions in by_broker.items():
-            self._start(self._send(broker, partitions))
+            for together in _requests(partitions):
+                self._start(self._send(broker, together))
 
     def _start(self, request: Coroutine[Any, Any, None]) -> None:
         task = asyncio.get_running_loop().create_task(request)
@@ -201,20 +213,20 @@ class Sender:
                 self._progress.set()
                 if dropped is not None:
                     name = dropped[0].decode("utf-8", "replace")
-                    self._fault(queue).occurred(f"dropped a message of {name}: {reason}")
+                    self._fault(queue, self._refusals).occurred(f"dropped a message of {name}: {reason}")
             case Outcome.ANOTHER_IDENTITY:
                 partition.forget_identity()
             case Outcome.LATER:
                 partition.put_off(now)
                 self._stale.set()
                 if partition.failures > 3:
-                    self._fault(queue).occurred(f"the broker answers with the error {error_code}")
+                    self._fault(queue, self._partition_faults).occurred(f"the broker answers with the error {error_code}")
 
-    def _fault(self, queue: PartitionQueue) -> RepeatingFault:
-        fault = self._partition_faults.get(queue)
+    def _fault(self, queue: PartitionQueue, faults: dict[PartitionQueue, RepeatingFault]) -> RepeatingFault:
+        fault = faults.get(queue)
         if fault is None:
             what = f"sending to partition {queue.partition} of {queue.lane.topic} at {self._cluster.name}"
-            fault = self._partition_faults[queue] = RepeatingFault(log, what, time.monotonic)
+            fault = faults[queue] = RepeatingFault(log, what, time.monotonic)
         return fault
 
     async def _keep_metadata(self) -> None:
@@ -252,9 +264,20 @@ class Sender:
             fault.occurred(f"{self._problem(lane.topic)}; its messages wait")
         elif fault is not None:
             fault.over()
-        if partitions:
+        if partitions and self._leave_partitions(lane.partitions[len(partitions) :]):
             lane.place_on(len(partitions), _partition)
         return lane.topic not in self._cluster.problems
+
+    def _leave_partitions(self, queues: list[PartitionQueue]) -> bool:
+        """Stop sending to partitions that are no more; False while one of them still waits for an answer."""
+        partitions = [self._partitions[queue] for queue in queues if queue in self._partitions]
+        if any(partition.busy for partition in partitions):
+            return False
+        for partition in partitions:
+            if partition.flight is not None:
+                partition.flight.returned()
+            del self._partitions[partition.queue]
+        return True
 
     def _problem(self, topic: str) -> str:
         error = self._cluster.problems.get(topic)
@@ -262,6 +285,20 @@ class Sender:
             return "not known yet"
         known = {UNKNOWN_TOPIC: "it does not exist", TOPIC_AUTHORIZATION_FAILED: "it may not be written to"}
         return known.get(error, f"the broker answers with the error {error}")
+
+
+def _requests(partitions: list[Partition]) -> Iterator[list[Partition]]:
+    """As few requests as take all batches."""
+    together: list[Partition] = []
+    size = 0
+    for partition in partitions:
+        if together and size + len(partition.batch) > _MAX_REQUEST_BYTES:
+            yield together
+            together, size = [], 0
+        together.append(partition)
+        size += len(partition.batch)
+    if together:
+        yield together
 
 
 @lru_cache(maxsize=1 << 17)

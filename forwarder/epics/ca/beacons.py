@@ -36,25 +36,36 @@ class Beacons(asyncio.DatagramProtocol):
         self._clients: dict[tuple[str, int], None] = {}
         self._owns_port = False
         self._transport: asyncio.DatagramTransport | None = None
-        self._timer: asyncio.TimerHandle | None = None
 
     async def open(self) -> None:
-        """Own the repeater's port, or register with who owns it."""
-        loop = asyncio.get_running_loop()
+        """Own the repeater's port, or register with who owns it. Raises OSError when no socket is to be had."""
+        # The sockets are bound here, because uvloop forgets to close one that it could not bind.
         try:
-            await loop.create_datagram_endpoint(lambda: self, local_addr=("0.0.0.0", self._port))
-            self._owns_port = True
+            opened = _bound(("0.0.0.0", self._port))
         except OSError:
-            await loop.create_datagram_endpoint(lambda: self, local_addr=(_LOOPBACK, 0))
+            if self._transport is None:
+                await self._listen(_bound((_LOOPBACK, 0)))
             self._register()
+        else:
+            await self._listen(opened)
+            self._owns_port = True
+
+    async def run(self) -> None:
+        """Register again and again; own the port when the repeater has gone."""
+        while not self._owns_port:
+            await asyncio.sleep(_REGISTER_AGAIN_S)
+            await self.open()
 
     def close(self) -> None:
-        if self._timer is not None:
-            self._timer.cancel()
         if self._transport is not None:
             self._transport.close()
 
+    async def _listen(self, opened: socket.socket) -> None:
+        await asyncio.get_running_loop().create_datagram_endpoint(lambda: self, sock=opened)
+
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        if self._transport is not None:
+            self._transport.close()
         # uvloop's and asyncio's own transports are not all subclasses of the class they implement.
         self._transport = cast("asyncio.DatagramTransport", transport)
 
@@ -87,10 +98,15 @@ class Beacons(asyncio.DatagramProtocol):
         assert self._transport is not None
         local = int.from_bytes(socket.inet_aton(_LOOPBACK), "big")
         self._transport.sendto(_header.pack(_REGISTER, 0, 0, 0, 0, local), (_LOOPBACK, self._port))
-        self._timer = asyncio.get_running_loop().call_later(_REGISTER_AGAIN_S, self._register)
 
     def _take_client(self, client: tuple[str, int]) -> None:
-        self._clients[client] = None
+        if client not in self._clients:
+            if not _can_bind((client[0], 0)):
+                # Only clients of this host: nobody else's packets are to be sent to others from here.
+                return
+            # Those that ended never say so: their ports are free again.
+            self._clients = {known: None for known in self._clients if not _can_bind(known)}
+            self._clients[client] = None
         if self._transport is not None:
             local = int.from_bytes(socket.inet_aton(client[0]), "big")
             self._transport.sendto(_header.pack(_CONFIRM, 0, 0, 0, 0, local), client)
@@ -103,3 +119,23 @@ class Beacons(asyncio.DatagramProtocol):
         for client in self._clients:
             if client != sender:
                 self._transport.sendto(_header.pack(command, size, data_type, port, identifier, host), client)
+
+
+def _bound(address: tuple[str, int]) -> socket.socket:
+    opened = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    try:
+        opened.setblocking(False)
+        opened.bind(address)
+    except OSError:
+        opened.close()
+        raise
+    return opened
+
+
+def _can_bind(address: tuple[str, int]) -> bool:
+    """Whether this is an address of this host, with a UDP port that nobody has."""
+    try:
+        _bound(address).close()
+    except OSError:
+        return False
+    return True

@@ -46,7 +46,17 @@ class IllegalMove(RuntimeError):
 class Channel:
     """One PV, as its client sees it."""
 
-    __slots__ = ("circuit", "ever_connected", "failures", "identifier", "listener", "name", "state", "wanted_at")
+    __slots__ = (
+        "circuit",
+        "ever_connected",
+        "failures",
+        "found_at",
+        "identifier",
+        "listener",
+        "name",
+        "state",
+        "wanted_at",
+    )
 
     def __init__(self, identifier: int, listener: "Listener", now: float) -> None:
         self.identifier = identifier
@@ -58,8 +68,10 @@ class Channel:
         """Where it lives, while it is creating or subscribed."""
         self.ever_connected = False
         self.wanted_at = now
+        self.found_at = now
+        """When a server last offered it."""
         self.failures = 0
-        """How often in a row a server offered it and then did not deliver."""
+        """How often in a row a server offered it and then did not deliver, or not for long."""
 
     def happened(self, event: Event) -> None:
         """Move to the state that follows; raises IllegalMove when there is none."""

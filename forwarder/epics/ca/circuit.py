@@ -40,6 +40,10 @@ _first_eight_bytes = Struct(">Q").unpack_from
 _ANY_LENGTH = 0
 """The count in a subscription that asks for as many elements as there are (protocol 4.13)."""
 PROTOCOL_VERSION = 13
+_DYNAMIC_LENGTH_SINCE = 13
+"""The minor version of the protocol from which on a server understands a subscription for any length."""
+_SMALLEST_LIMIT = 16_384
+"""Bytes; what every server may send whatever the limit on arrays (MAX_TCP in caProto.h)."""
 
 
 class Owner(Protocol):
@@ -128,9 +132,11 @@ class Circuit(asyncio.Protocol):
         self._owner = owner
         self._identity = identity
         self._max_array_bytes = max_array_bytes
+        self._largest_payload = max(max_array_bytes, _SMALLEST_LIMIT) + events.HEADER_SIZE
         self._protocol = VirtualCircuit(caproto.CLIENT, address, 0, PROTOCOL_VERSION)
         self._transport: asyncio.Transport | None = None
         self._ready = False
+        self._wants_any_length = True
         self._channels: dict[int, Channel] = {}
         # For messages with one number, and for all others.
         self._of_one: dict[int, _Sink] = {}
@@ -141,6 +147,8 @@ class Circuit(asyncio.Protocol):
         self._skip = 0
         self._out: list[bytes] = []
         self._strangers = 0
+        self._over = False
+        """Lost, or closed by the owner: nothing more is read, and nobody is told anything."""
 
     def __len__(self) -> int:
         return len(self._channels)
@@ -173,7 +181,7 @@ class Circuit(asyncio.Protocol):
             self._send(EchoRequest())
 
     def drop(self, reason: str) -> None:
-        """Close the connection at once; the owner is told."""
+        """Close the connection at once, or give up opening it; the owner is told."""
         if self._transport is not None:
             self._transport.abort()
         self._lost(reason)
@@ -181,6 +189,7 @@ class Circuit(asyncio.Protocol):
     def close(self) -> None:
         """Close the connection when what was asked of it has left; the owner is not told."""
         self._flush()
+        self._over = True
         transport, self._transport = self._transport, None
         if transport is not None:
             transport.close()
@@ -188,6 +197,10 @@ class Circuit(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         # uvloop's and asyncio's own transports are not all subclasses of the class they implement.
         self._transport = cast("asyncio.Transport", transport)
+        if self._over:
+            # Its last channel was given up while the connection was being opened.
+            self._transport.abort()
+            return
         host, user = self._identity
         self._send(
             VersionRequest(version=PROTOCOL_VERSION, priority=0),
@@ -199,6 +212,8 @@ class Circuit(asyncio.Protocol):
         self._lost(str(exc) if exc else "closed by the server")
 
     def data_received(self, data: bytes) -> None:
+        if self._over:
+            return
         self.heard = True
         if self._skip:
             skipped = min(self._skip, len(data))
@@ -236,13 +251,16 @@ class Circuit(asyncio.Protocol):
                     self._need = header_size
                     return at
                 size, count = events.large_sizes(data, at + events.HEADER_SIZE)
-                if size > self._max_array_bytes + events.HEADER_SIZE:
-                    self._refuse(identifier, f"a value of {size} bytes; the limit is {self._max_array_bytes}")
-                    at += header_size + size
-                    self._skip = max(0, at - end)
-                    if self._skip:
-                        return end
-                    continue
+            if size > self._largest_payload:
+                if command != events.EVENT_ADD:
+                    self.drop(f"what it sent breaks the protocol: {size} bytes with command {command}")
+                    return end
+                self._refuse(identifier, f"a value of {size} bytes; the limit is {self._max_array_bytes}")
+                at += header_size + size
+                self._skip = max(0, at - end)
+                if self._skip:
+                    break
+                continue
             if end - at < header_size + size:
                 self._need = header_size + size
                 return at
@@ -250,9 +268,11 @@ class Circuit(asyncio.Protocol):
                 self._read_event(data, at + header_size, size, data_type, count, status, identifier)
             else:
                 self._read_command(data[at : at + header_size + size])
+                if self._over:
+                    return end
             at += header_size + size
         self._need = events.HEADER_SIZE
-        return at
+        return min(at, end)
 
     def _read_run(self, view: memoryview, unpack: events.Run, frame_size: int) -> int:
         """Read frames that are alike as long as they are; how many bytes that was: at least one frame."""
@@ -307,14 +327,18 @@ class Circuit(asyncio.Protocol):
             commands, _ = self._protocol.recv(frame)
             for command in commands:
                 self._protocol.process_command(command)
-                self._obey(command)
-        except (caproto.CaprotoError, KeyError, ValueError) as error:
+        except Exception as error:  # noqa: BLE001  (caproto has no one error for what it cannot read)
             self.drop(f"what it sent breaks the protocol: {error}")
+            return
+        for command in commands:
+            self._obey(command)
 
     def _obey(self, command: object) -> None:
         match command:
-            case VersionResponse():
+            case VersionResponse() if not self._ready:
                 self._ready = True
+                if command.version < _DYNAMIC_LENGTH_SINCE:
+                    self._wants_any_length = False
                 self._owner.circuit_ready(self)
                 for channel in self._channels.values():
                     self._request_channel(channel)
@@ -347,15 +371,13 @@ class Circuit(asyncio.Protocol):
         listener = channel.listener
         self._of_any[identifier] = listener if kind.is_array else _Scalar(listener)
         self._of_one[identifier] = _Array(listener, native) if kind.is_array and native.format else listener
-        self._send(
-            here.subscribe(data_type=native.time_type, data_count=_ANY_LENGTH, subscriptionid=identifier, mask=_MASK)
-        )
+        count = _ANY_LENGTH if self._wants_any_length else response.data_count
+        self._send(here.subscribe(data_type=native.time_type, data_count=count, subscriptionid=identifier, mask=_MASK))
         self._connected(channel, kind)
 
     def _connected(self, channel: Channel, kind: ChannelType) -> None:
         channel.happened(Event.CREATED)
         channel.ever_connected = True
-        channel.failures = 0
         channel.listener.connected(kind)
 
     def _channel_gone(self, identifier: int, reason: str) -> None:
@@ -382,6 +404,7 @@ class Circuit(asyncio.Protocol):
             self._transport.write(b"".join(out))
 
     def _lost(self, reason: str) -> None:
-        transport, self._transport = self._transport, None
-        if transport is not None:
+        self._transport = None
+        if not self._over:
+            self._over = True
             self._owner.circuit_lost(self, reason)

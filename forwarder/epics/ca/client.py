@@ -18,7 +18,7 @@ from .beacons import Beacons
 from .channel import Channel, Event, State
 from .circuit import Circuit
 from .name_server import NameServer
-from .search import SearchSocket, datagrams, search_message
+from .search import SearchSocket, datagrams, is_searchable, search_message
 
 log = logging.getLogger(__name__)
 
@@ -31,8 +31,10 @@ _ECHO_ANSWER_S = 5.0
 _OPEN_TIMEOUT_S = 5.0
 _RESOLVE_AGAIN_S = 30.0
 _LONGEST_PENALTY_S = 30.0
-_NAMES_PER_DATAGRAM = 25
-"""About as many as fit; only the budget is counted with it."""
+_STABLE_S = 10.0
+"""How long a PV has to be connected until its loss is no repetition of the one before."""
+_FULL_DATAGRAM = 960
+"""Bytes of search messages in a datagram, about; only what to take from the pacing is counted with it."""
 _DATAGRAMS_PER_TICK = 30
 """More at once would overflow the receive buffer of a server, of which Linux makes room for about 100."""
 
@@ -76,7 +78,9 @@ class ChannelAccess:
         servers, unknown = await resolve(settings.name_servers, settings.server_port)
         if unknown:
             log.error("name servers that cannot be resolved are not asked: %s", ", ".join(unknown))
-        self._name_servers = [NameServer(address, self._found) for address in servers]
+        self._name_servers = [
+            NameServer(address, self._found, self._server_appeared, settings.conn_timeout_s) for address in servers
+        ]
         await self._search_socket.open()
         await self._beacons.open()
 
@@ -85,6 +89,8 @@ class ChannelAccess:
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self._search(), name="CA search")
             tasks.create_task(self._watch(), name="CA watch")
+            tasks.create_task(self._resolve_again(), name="CA addresses")
+            tasks.create_task(self._beacons.run(), name="CA beacons")
             for server in self._name_servers:
                 tasks.create_task(server.run(), name="CA name server {}:{}".format(*server.address))
 
@@ -95,8 +101,11 @@ class ChannelAccess:
         self._next_identifier += 1
         self._channels[channel.identifier] = channel
         self._by_listener[listener] = channel
-        self._pacing.add(channel.identifier, now)
         self._awaited.append(channel)
+        if is_searchable(channel.name):
+            self._pacing.add(channel.identifier, now)
+        else:
+            log.warning("%.60r... cannot be the name of a PV: it is never searched", channel.name)
 
     def unsubscribe(self, listener: Listener) -> None:
         """Stop; the listener hears nothing more."""
@@ -141,9 +150,12 @@ class ChannelAccess:
         was_subscribed = channel.state is State.SUBSCRIBED
         channel.happened(Event.LOST)
         circuit, channel.circuit = channel.circuit, None
+        now = time.monotonic()
+        if was_subscribed and now - channel.found_at >= _STABLE_S:
+            channel.failures = 0
         penalty = min(0.1 * 2**channel.failures, _LONGEST_PENALTY_S) if channel.failures else 0.0
         channel.failures += 1
-        self._pacing.add(channel.identifier, time.monotonic(), after=penalty)
+        self._pacing.add(channel.identifier, now, after=penalty)
         if was_subscribed:
             channel.listener.disconnected()
         if circuit is not None and not len(circuit) and circuit.address in self._circuits:
@@ -171,7 +183,9 @@ class ChannelAccess:
         )
         self._remove(circuit)
         for channel in channels:
-            self.channel_lost(channel, "its circuit is lost")
+            # What one listener does when it hears of it may have closed another's channel.
+            if channel.circuit is circuit:
+                self.channel_lost(channel, "its circuit is lost")
 
     def _remove(self, circuit: Circuit) -> None:
         if self._circuits.get(circuit.address) is circuit:
@@ -189,12 +203,13 @@ class ChannelAccess:
             return
         self._pacing.discard(identifier)
         channel.happened(Event.FOUND)
+        channel.found_at = time.monotonic()
         circuit = self._circuits.get(address)
         if circuit is None:
             circuit = self._circuits[address] = Circuit(
                 address,
                 self,
-                time.monotonic(),
+                channel.found_at,
                 identity=self._identity,
                 max_array_bytes=self._settings.max_array_bytes,
             )
@@ -210,9 +225,13 @@ class ChannelAccess:
             async with asyncio.timeout(_OPEN_TIMEOUT_S):
                 await loop.create_connection(lambda: circuit, *circuit.address)
         except (OSError, TimeoutError) as error:
-            self.circuit_lost(circuit, str(error) or "no answer")
+            circuit.drop(str(error) or "no answer")
 
     def _server_appeared(self, host: str, port: int) -> None:
+        circuit = self._circuits.get((host, port))
+        if circuit is not None:
+            # A rebooted host doesn't know the old connection: it says so when it is written to.
+            circuit.ask_for_echo()
         if self._restart_at is None and len(self._pacing):
             log.debug("a server has appeared at %s:%d", host, port)
             # Servers of one host restart together: wait for the others, and search once.
@@ -224,7 +243,9 @@ class ChannelAccess:
         while True:
             await asyncio.sleep(_TICK_S)
             now = time.monotonic()
-            self._budget = min(float(rate), self._budget + (now - last) * rate)
+            # A long list of addresses may need more than one second's worth for a single datagram to each.
+            most = float(max(rate, len(self._addresses)))
+            self._budget = min(most, self._budget + (now - last) * rate)
             last = now
             if self._restart_at is not None and self._restart_at <= now:
                 self._restart_at = None
@@ -237,10 +258,12 @@ class ChannelAccess:
         if datagrams_left < 1:
             return
         messages: list[bytes] = []
-        room = datagrams_left * _NAMES_PER_DATAGRAM
+        room = datagrams_left * _FULL_DATAGRAM
         for identifier in self._pacing.due(now):
-            messages.append(search_message(identifier, self._channels[identifier].name))
-            if len(messages) >= room:
+            message = search_message(identifier, self._channels[identifier].name)
+            messages.append(message)
+            room -= len(message)
+            if room <= 0:
                 break
         if not messages:
             return
@@ -251,7 +274,6 @@ class ChannelAccess:
             server.send(messages)
 
     async def _watch(self) -> None:
-        resolve_at = time.monotonic() + _RESOLVE_AGAIN_S
         while True:
             await asyncio.sleep(_WATCH_S)
             now = time.monotonic()
@@ -261,9 +283,6 @@ class ChannelAccess:
                 channel = self._awaited.popleft()
                 if not channel.ever_connected and channel.state is not State.CLOSED:
                     channel.listener.never_connected()
-            if self._unresolved and now >= resolve_at:
-                await self._resolve()
-                resolve_at = now + _RESOLVE_AGAIN_S
 
     def _watch_circuit(self, circuit: Circuit, now: float) -> None:
         if circuit.heard:
@@ -276,6 +295,11 @@ class ChannelAccess:
         elif now - circuit.heard_at >= self._settings.conn_timeout_s:
             circuit.echo_asked_at = now
             circuit.ask_for_echo()
+
+    async def _resolve_again(self) -> None:
+        while self._unresolved:
+            await asyncio.sleep(_RESOLVE_AGAIN_S)
+            await self._resolve()
 
     async def _resolve(self) -> None:
         found, self._unresolved = await resolve(self._unresolved, self._settings.server_port)

@@ -24,10 +24,22 @@ _USE_SENDER = 0xFFFFFFFF
 MAX_DATAGRAM = 1024
 """Bytes; the largest that every server takes (MAX_UDP_SEND in EPICS's udpiiu.h)."""
 
+LONGEST_NAME = MAX_DATAGRAM - 2 * _header.size - 8
+"""Bytes; beside it a datagram has a version message, the header of the search, and the padding."""
+
 VERSION_MESSAGE = _header.pack(_VERSION, 0, 0, _MINOR_VERSION, 0, 0)
 
 Found = Callable[[int, tuple[str, int]], None]
 """Called with the identifier that was searched and the address of the server's TCP port."""
+
+
+def is_searchable(name: str) -> bool:
+    """Whether a PV's name can be put in a search: not empty, no NUL, and no longer than a datagram."""
+    try:
+        size = len(name.encode())
+    except UnicodeEncodeError:
+        return False
+    return 0 < size <= LONGEST_NAME and "\0" not in name
 
 
 def search_message(identifier: int, name: str) -> bytes:
