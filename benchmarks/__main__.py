@@ -47,7 +47,7 @@ def main(arguments: Sequence[str]) -> int:
     what, folder = plan(arguments)
     results = Results(what.ioc, what.quick, what.seconds)
     try:
-        # The page cache, not the heap, is what Kafka works with; compaction of its memory must not be measured.
+        # Twice the heap of the tests' broker: its garbage collections would take cores away from what is measured.
         with Broker(heap="1g") as broker:
             suite.run(what, broker, results, lambda line: print(line, flush=True))
     finally:

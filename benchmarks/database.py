@@ -2,10 +2,12 @@
 
 from benchmarks.pvs import PREFIX, UPDATES_PER_PV_S, Pvs
 
-PHASES = 10
+PHASES = 7
 """Groups of records that post one after the other, so that updates come in a stream as from many devices.
 
-All records of one scan would post in one burst every 100 ms, which a forwarder can send in very few batches.
+All records of one scan would post in one burst every 100 ms, which a forwarder can send in very few batches. Seven,
+because that puts them evenly into any 20 ms: with ten, 10 ms apart, a forwarder that sends every 20 ms would wait for
+the same two times all along, and its latency would be a matter of when it was started.
 """
 
 

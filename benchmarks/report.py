@@ -56,7 +56,7 @@ def _trials(trials: Sequence[Trial]) -> str:
 def _row(trial: Trial) -> tuple[str, ...]:
     seen, verdict = trial.window, trial.verdict
     return (
-        trial.subject,
+        trial.subject if trial.comparable else f"{trial.subject} (not steady)",
         f"{trial.asked_per_s:,}",
         f"{seen.records_per_s:,.0f}",
         f"{trial.us_per_update:.2f}",

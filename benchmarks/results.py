@@ -73,7 +73,7 @@ def machine() -> dict[str, str | int]:
 def empty_tick_us() -> float:
     """CPU time of an event loop that wakes 100 times a second and does nothing.
 
-    The floor under all figures at low rates: it is 20 µs on one machine and 150 µs on another.
+    Part of every figure at low rates, and the machine's rather than the program's.
     """
     ticks = 100
 

@@ -27,6 +27,7 @@ _NOT_YET = (
     KafkaError._UNKNOWN_TOPIC,
 )
 _NEARLY_ALL = 0.95
+_TOLERANCE = 0.05
 _FULL = 0.9
 
 
@@ -46,6 +47,11 @@ class Trial:
     @property
     def us_per_update(self) -> float:
         return self.window.us_per_record(self.subject)
+
+    @property
+    def comparable(self) -> bool:
+        """Whether the window saw the rate itself: no stall, and no backlog sent in larger and so cheaper batches."""
+        return self.steady and abs(self.window.records_per_s / self.asked_per_s - 1) <= _TOLERANCE
 
     @property
     def kept_up(self) -> bool:

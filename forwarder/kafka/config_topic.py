@@ -3,8 +3,9 @@
 import asyncio
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
+from typing import Any
 
 from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 from aiokafka.errors import KafkaError
@@ -22,6 +23,8 @@ _LOOK_AGAIN_S = 1.0
 _LONGEST_FETCH_WAIT_MS = 100
 _MAX_FETCH_BYTES = 32 * 1024 * 1024
 _REQUEST_TIMEOUT_S = 10.0
+_WATCH_S = 5.0
+"""How often the topic is looked at while it is read: the consumer does not tell that its broker is away."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,8 +49,8 @@ class ConfigTopic:
         self._client_id = client_id
         self._receive = receive
         self._next_offsets: dict[int, int] = {}
-        self._is_new = False
-        """Whether the topic did not exist when it was first looked for: then all in it was said to this service."""
+        self._all_is_new = False
+        """Whether partitions that are seen for the first time were made while this service was there already."""
         self._waiting = RepeatingFault(log, f"waiting for the config topic {self.name}", time.monotonic)
 
     async def run(self) -> None:
@@ -69,9 +72,10 @@ class ConfigTopic:
                 partitions = cluster.partitions.get(self._settings.topic)
                 if partitions:
                     return sorted(partitions)
-                if cluster.problems.get(self._settings.topic) == UNKNOWN_TOPIC and not self._next_offsets:
-                    self._is_new = True
-                self._waiting.occurred("it does not exist")
+                error = cluster.problems.get(self._settings.topic)
+                if error == UNKNOWN_TOPIC:
+                    self._all_is_new = True
+                self._waiting.occurred("it does not exist" if error == UNKNOWN_TOPIC else f"the error {error}")
                 await asyncio.sleep(_LOOK_AGAIN_S)
         finally:
             await cluster.close()
@@ -94,7 +98,7 @@ class ConfigTopic:
             assigned = [TopicPartition(self._settings.topic, partition) for partition in partitions]
             consumer.assign(assigned)
             unread = [each for each in assigned if each.partition not in self._next_offsets]
-            if self._is_new:
+            if self._all_is_new:
                 self._next_offsets.update((each.partition, 0) for each in unread)
             elif unread:
                 for each, end in (await consumer.end_offsets(unread)).items():
@@ -103,12 +107,53 @@ class ConfigTopic:
                 consumer.seek(each, self._next_offsets[each.partition])
             self._waiting.over()
             log.info("reading commands from %s", self.name)
+            self._all_is_new = True
             self.reading.set()
-            async for record in consumer:
-                self._take(record)
+            await _first_of(self._take_all(consumer), self._watch(partitions))
         finally:
             await consumer.stop()
+
+    async def _take_all(self, consumer: AIOKafkaConsumer) -> None:
+        async for record in consumer:
+            self._take(record)
+
+    async def _watch(self, partitions: list[int]) -> None:
+        """Tell when the topic can't be read and when it can again; returns when its partitions have changed."""
+        topic = self._settings.topic
+        cluster = Cluster(self._settings.cluster, self._client_id, _REQUEST_TIMEOUT_S)
+        try:
+            while True:
+                await asyncio.sleep(_WATCH_S)
+                try:
+                    await cluster.refresh([topic])
+                except KafkaAway as error:
+                    self._waiting.occurred(error)
+                    self.reading.clear()
+                    continue
+                if topic in cluster.problems:
+                    self._waiting.occurred(f"it is gone, with the error {cluster.problems[topic]}")
+                    self.reading.clear()
+                elif sorted(cluster.partitions[topic]) != partitions:
+                    return
+                else:
+                    self._waiting.over()
+                    self.reading.set()
+        finally:
+            await cluster.close()
 
     def _take(self, record: "ConsumerRecord[bytes, bytes]") -> None:
         self._next_offsets[record.partition] = record.offset + 1
         self._receive(ConfigMessage(record.value or b"", record.topic, record.partition, record.offset))
+
+
+async def _first_of(*coroutines: Coroutine[Any, Any, None]) -> None:
+    """Run all until one returns or raises, and end the others."""
+    tasks = [asyncio.create_task(coroutine) for coroutine in coroutines]
+    try:
+        done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        for task in done:
+            task.result()
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)

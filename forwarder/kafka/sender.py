@@ -17,7 +17,7 @@ from forwarder.faults import RepeatingFault
 from forwarder.outbox import Lane, Outbox, PartitionQueue
 from forwarder.settings.types import ProducerSettings
 
-from .cluster import TOPIC_AUTHORIZATION_FAILED, UNKNOWN_TOPIC, Cluster
+from .cluster import NO_ERROR, TOPIC_AUTHORIZATION_FAILED, UNKNOWN_TOPIC, Cluster
 from .producing import ANONYMOUS, REASONS, Identity, Outcome, Partition, outcome
 
 log = logging.getLogger(__name__)
@@ -56,6 +56,8 @@ class Sender:
         self._known_topics: set[str] = set()
         self._away = RepeatingFault(log, f"Kafka at {cluster.name} is away", time.monotonic)
         self._full = RepeatingFault(log, "the memory for waiting messages is full", time.monotonic, logging.ERROR)
+        self._anonymous = RepeatingFault(log, f"{cluster.name} gives no producer identity", time.monotonic)
+        self._failed = RepeatingFault(log, f"a request to {cluster.name} has failed", time.monotonic, logging.ERROR)
         self._topic_faults: dict[str, RepeatingFault] = {}
         self._partition_faults: dict[PartitionQueue, RepeatingFault] = {}
         self._refusals: dict[PartitionQueue, RepeatingFault] = {}
@@ -147,26 +149,30 @@ class Sender:
     def _start(self, request: Coroutine[Any, Any, None]) -> None:
         task = asyncio.get_running_loop().create_task(request)
         self._requests.add(task)
-        task.add_done_callback(self._requests.discard)
+        task.add_done_callback(self._ended)
+
+    def _ended(self, request: asyncio.Task[None]) -> None:
+        self._requests.discard(request)
+        if not request.cancelled() and (error := request.exception()):
+            # Its batches are put off already: no fault of one answer may cost data.
+            self._failed.occurred(repr(error))
 
     async def _identify(self, partition: Partition) -> None:
         """Get the partition an identity from whichever broker gives one."""
         now = asyncio.get_running_loop().time
         try:
             response = await self._cluster.ask_any(InitProducerIdRequest(None, 0))  # pyright: ignore[reportArgumentType]
+            if response.error_code == _CLUSTER_AUTHORIZATION_FAILED:
+                self._anonymous.occurred("after a fault, messages may arrive twice")
+                partition.identity = ANONYMOUS
+            elif response.error_code == NO_ERROR:
+                partition.identity = Identity(response.producer_id, response.producer_epoch)
         except KafkaAway as error:
             self._away.occurred(error)
-            partition.put_off(now())
-            return
         finally:
             partition.busy = False
-        if response.error_code == _CLUSTER_AUTHORIZATION_FAILED:
-            log.warning("%s gives no producer identity: after a fault, messages may arrive twice", self._cluster.name)
-            partition.identity = ANONYMOUS
-        elif response.error_code:
-            partition.put_off(now())
-        else:
-            partition.identity = Identity(response.producer_id, response.producer_epoch)
+            if partition.identity is None:
+                partition.put_off(now())
         self._launch(now())
 
     async def _send(self, broker: int, partitions: list[Partition]) -> None:
@@ -183,20 +189,17 @@ class Sender:
         self.requests += 1
         try:
             response = await self._cluster.ask(broker, request)
+            for topic, answers in response.topics:
+                for number, error_code, *_ in answers:
+                    self._answered(by_name.pop((topic, number)), error_code, loop.time())
         except KafkaAway as error:
             self._away.occurred(error)
             self._stale.set()
-            for partition in partitions:
-                partition.put_off(loop.time())
-            return
         finally:
             for partition in partitions:
                 partition.busy = False
-        for topic, answers in response.topics:
-            for number, error_code, *_ in answers:
-                self._answered(by_name.pop((topic, number)), error_code, loop.time())
-        for partition in by_name.values():
-            partition.put_off(loop.time())
+            for unanswered in by_name.values():
+                unanswered.put_off(loop.time())
         self._launch(loop.time())
 
     def _answered(self, partition: Partition, error_code: int, now: float) -> None:
@@ -220,7 +223,9 @@ class Sender:
                 partition.put_off(now)
                 self._stale.set()
                 if partition.failures > 3:
-                    self._fault(queue, self._partition_faults).occurred(f"the broker answers with the error {error_code}")
+                    self._fault(queue, self._partition_faults).occurred(
+                        f"the broker answers with the error {error_code}"
+                    )
 
     def _fault(self, queue: PartitionQueue, faults: dict[PartitionQueue, RepeatingFault]) -> RepeatingFault:
         fault = faults.get(queue)

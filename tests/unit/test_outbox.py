@@ -2,6 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Callable
+from itertools import pairwise
 
 import pytest
 from hypothesis import settings
@@ -317,7 +318,7 @@ class OutboxLife(RuleBasedStateMachine):
     def every_pv_is_in_order_and_once(self) -> None:
         for by_key in self.stored:
             for sent in by_key.values():
-                assert all(earlier < later for earlier, later in zip(sent, sent[1:], strict=False))
+                assert all(earlier < later for earlier, later in pairwise(sent))
 
     def teardown(self) -> None:
         for lane, count in zip(self.lanes, self.counts, strict=True):

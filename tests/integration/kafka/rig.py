@@ -83,7 +83,7 @@ async def start_again(broker: Broker) -> None:
 async def until(predicate: Callable[[], object], what: str) -> None:
     """Wait for something that tasks of this loop bring about."""
     async with asyncio.timeout(PATIENCE_S):
-        while not predicate():
+        while not predicate():  # noqa: ASYNC110
             await asyncio.sleep(_PAUSE_S)
     assert predicate(), what
 

@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager
 
 import pytest
 from confluent_kafka import Producer
+from confluent_kafka.admin import AdminClient, NewPartitions
 
 from forwarder.kafka.config_topic import ConfigMessage, ConfigTopic
 from forwarder.settings.types import ClusterSettings, TopicSettings
@@ -115,8 +116,13 @@ def test_a_missing_topic_is_told_once_and_all_is_read_when_it_was_made(
 
 @pytest.mark.parametrize("ending", ["stop", "kill"])
 def test_no_command_is_lost_or_repeated_when_the_broker_restarts(
-    mortal_broker: Broker, unique: Unique, ending: str
+    mortal_broker: Broker,
+    unique: Unique,
+    ending: str,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
+    monkeypatch.setattr("forwarder.kafka.config_topic._WATCH_S", 0.1)
     topic = unique("config")
     mortal_broker.create_topic(topic)
     say(mortal_broker, topic, b"old")
@@ -127,7 +133,10 @@ def test_no_command_is_lost_or_repeated_when_the_broker_restarts(
             await asyncio.to_thread(say, mortal_broker, topic, b"before 1", b"before 2")
             await until(lambda: len(received) == 2, "the commands are received")
             await asyncio.to_thread(getattr(mortal_broker, ending))
+            await until(lambda: "waiting for the config topic" in caplog.text, "it is told what is waited for")
+            assert not reader.reading.is_set()
             await start_again(mortal_broker)
+            await asyncio.wait_for(reader.reading.wait(), 30)
             await asyncio.to_thread(say, mortal_broker, topic, b"after 1", b"after 2")
             await until(lambda: len(received) >= 4, "the commands are received")
             return received
@@ -170,3 +179,29 @@ def test_a_topic_that_is_made_again_is_read_from_its_beginning(kafka_broker: Bro
             return received
 
     assert values(asyncio.run(work()), topic) == [b"1", b"2", b"3", b"4"]
+
+
+def test_partitions_that_are_added_are_read_from_their_beginning(
+    kafka_broker: Broker, unique: Unique, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("forwarder.kafka.config_topic._WATCH_S", 0.1)
+    topic = unique("config")
+    kafka_broker.create_topic(topic)
+
+    def add_partition_and_speak() -> None:
+        admin = AdminClient({"bootstrap.servers": kafka_broker.address})
+        admin.create_partitions([NewPartitions(topic, 2)])[topic].result(10)
+        producer = Producer({"bootstrap.servers": kafka_broker.address})
+        producer.produce(topic, b"2", partition=1)
+        assert producer.flush(20) == 0
+
+    async def work() -> list[ConfigMessage]:
+        async with reading(kafka_broker, topic) as (received, (reader,)):
+            await asyncio.wait_for(reader.reading.wait(), 30)
+            await asyncio.to_thread(say, kafka_broker, topic, b"1")
+            await until(lambda: len(received) == 1, "the command is received")
+            await asyncio.to_thread(add_partition_and_speak)
+            await until(lambda: len(received) >= 2, "the command in the new partition is received")
+            return received
+
+    assert [(m.partition, m.value) for m in asyncio.run(work())] == [(0, b"1"), (1, b"2")]

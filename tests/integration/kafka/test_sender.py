@@ -211,18 +211,20 @@ def test_each_compression_can_be_read_by_others(kafka_broker: Broker, unique: Un
 def test_a_backlog_larger_than_one_request_may_be_arrives(creating_broker: Broker, unique: Unique) -> None:
     # A broker takes no request above 100 MiB: 130 partitions times 900 kB are more.
     topic = unique("wide")
+    creating_broker.create_topic(topic, partitions=130)
 
     async def work() -> None:
         settings = ProducerSettings(max_waiting_bytes=400_000_000)
         async with producing(creating_broker.address, settings) as rig:
+            # Now each partition has its producer identity, so that all are due at once.
+            rig.append(topic, pvs(3_000), 1)
+            await rig.acknowledged()
             rig.append(topic, pvs(3_000), 1, size=50_000)
-            await until(lambda: rig.lane(topic).queued == 3_000, "all wait for the topic")
-            await asyncio.to_thread(creating_broker.create_topic, topic, partitions=130)
             await rig.acknowledged()
             assert rig.lane(topic).dropped.total() == 0
 
     asyncio.run(work())
-    assert each_once_in_order(consume(creating_broker.address, topic), pvs(3_000), 1)
+    assert each_once_in_order(consume(creating_broker.address, topic), pvs(3_000), 2)
 
 
 class TestTopicsThatChange:

@@ -10,7 +10,14 @@ from tests.support import flatc
 
 OF_ESS = {
     "f142": "logdata_f142",
+    "f144": "logdata_f144",
     "ep00": "epics_connection_info_ep00",
+    "ep01": "epics_connection_ep01",
+    "al00": "alarm_al00",
+    "se00": "array_1d_se00",
+    "senv": "sample_environment_senv",
+    "tdct": "timestamps_tdct",
+    "ad00": "area_detector_ad00",
     "fc00": "forwarder_config_update_fc00",
     "rf5k": "forwarder_config_update_rf5k",
     "x5f2": "status_x5f2",
@@ -46,7 +53,30 @@ def test_a_schema_has_the_wire_form_of_the_classes_of_ess(schema: str, tmp_path:
     }
 
 
-@pytest.mark.parametrize("schema", OF_ESS)
+BYTES = {"values_type": "Int8Array", "values": {"value": []}}
+REQUIRED: dict[str, dict[str, object]] = {
+    "f144": {"source_name": "PV", "value_type": "Byte", "value": {"value": 1}},
+    "ep01": {"source_name": "PV"},
+    "un00": {"source_name": "PV"},
+    "se00": {"name": "PV", **BYTES},
+    "senv": {"name": "PV", **BYTES},
+    "tdct": {"name": "PV", "timestamps": []},
+    "ad00": {"source_name": "PV", "dimensions": [], "data": []},
+}
+
+
+@pytest.mark.parametrize("schema", [*OF_ESS, "un00"])
 def test_a_message_of_a_schema_says_its_name(schema: str) -> None:
-    content = {"source_name": "PV"} if schema in ("f142", "ep00") else {}
-    assert flatc.from_json(schema, content)[4:8] == schema.encode()
+    assert flatc.from_json(schema, REQUIRED.get(schema, {}))[4:8] == schema.encode()
+
+
+@pytest.mark.parametrize("schema", REQUIRED)
+def test_a_message_without_what_a_schema_requires_is_none(schema: str) -> None:
+    with pytest.raises(RuntimeError, match="required field is missing"):
+        flatc.from_json(schema, {})
+
+
+def test_un00_which_ess_does_not_have_keeps_the_slots_of_isis(tmp_path: Path) -> None:
+    (units,) = (wire_form(text) for name, text in flatc.python_classes("un00", tmp_path).items() if name == "Units")
+    assert units["slots"] == ["3"]
+    assert units["fields"] == [(0, "UOffsetTRelative", 0), (1, "Int64", 0), (2, "UOffsetTRelative", 0)]

@@ -368,7 +368,7 @@ class TestTrouble:
 
         asyncio.run(converse())
 
-    @settings(max_examples=300)
+    @settings(max_examples=150)
     @given(
         st.lists(
             st.tuples(

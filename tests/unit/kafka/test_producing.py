@@ -59,7 +59,10 @@ def test_every_refusal_has_a_reason_for_people(error_code: int) -> None:
     assert REASONS[error_code]
 
 
-def partition_with(*values: bytes, identity: Identity | None = Identity(7, 1)) -> Partition:
+SOMEBODY = Identity(7, 1)
+
+
+def partition_with(*values: bytes, identity: Identity | None = SOMEBODY) -> Partition:
     lane = Lane("", "topic")
     lane.place_on(1, lambda _key, _count: 0)
     partition = Partition(lane.partitions[0])
