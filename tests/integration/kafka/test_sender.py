@@ -208,8 +208,10 @@ def test_each_compression_can_be_read_by_others(kafka_broker: Broker, unique: Un
     assert each_once_in_order(consume(kafka_broker.address, topic), pvs(20), 50)
 
 
-def test_a_backlog_larger_than_one_request_may_be_arrives(creating_broker: Broker, unique: Unique) -> None:
-    # A broker takes no request above 100 MiB: 130 partitions times 900 kB are more.
+def test_a_backlog_larger_than_one_request_may_be_arrives(
+    creating_broker: Broker, unique: Unique, caplog: pytest.LogCaptureFixture
+) -> None:
+    # A broker closes the connection on a request above 100 MiB: 130 partitions times 900 kB are more.
     topic = unique("wide")
     creating_broker.create_topic(topic, partitions=130)
 
@@ -225,6 +227,7 @@ def test_a_backlog_larger_than_one_request_may_be_arrives(creating_broker: Broke
 
     asyncio.run(work())
     assert each_once_in_order(consume(creating_broker.address, topic), pvs(3_000), 2)
+    assert "is away" not in caplog.text
 
 
 class TestTopicsThatChange:

@@ -1,6 +1,5 @@
 """f142 messages, judged by flatc with our schema and by the classes of ess-streaming-data-types."""
 
-import importlib
 import math
 import struct
 from typing import Any
@@ -19,6 +18,7 @@ from forwarder.errors import CannotEncode
 from forwarder.model import ChannelType, ValueType
 from tests.support import flatc
 
+from .log_union import union_of
 from .values import (
     ARRAYS,
     FLOATS,
@@ -48,12 +48,7 @@ def read(message: bytes) -> dict[str, Any]:
     """What the library's classes see."""
     assert message[4:8] == b"f142"
     log = LogData.GetRootAsLogData(message, 0)
-    member = next(name for name, number in vars(Union).items() if number == log.ValueType())
-    table = getattr(importlib.import_module(f"streaming_data_types.fbschemas.logdata_f142.{member}"), member)()
-    union = log.Value()
-    assert union is not None
-    table.Init(union.Bytes, union.Pos)
-    value = [table.Value(i) for i in range(table.ValueLength())] if member.startswith("Array") else table.Value()
+    member, value = union_of("logdata_f142", Union, log)
     return {
         "name": log.SourceName(),
         "time": log.Timestamp(),
@@ -117,6 +112,11 @@ def test_the_alarm_is_in_the_numbers_of_the_schema(kind: ValueType, is_array: bo
 def test_a_type_without_a_place_is_refused_by_name(kind: ValueType) -> None:
     with pytest.raises(CannotEncode, match=f"{NAME}: f142 has no place for {kind.value}"):
         f142.encoder(NAME, ChannelType(kind, is_array=False))
+
+
+def test_a_boolean_is_a_byte_of_0_or_1() -> None:
+    assert read(f142.encoder(NAME, ChannelType(V.BOOL, is_array=False)).encode(True, TIME_NS))["value"] == 1
+    assert read(f142.encoder(NAME, ChannelType(V.BOOL, is_array=False)).encode(False, TIME_NS))["value"] == 0
 
 
 @pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf])

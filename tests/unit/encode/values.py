@@ -29,7 +29,6 @@ FLOATS = {V.FLOAT32: ("Float", np.float32), V.FLOAT64: ("Double", np.float64)}
 SCALARS: list[tuple[ValueType, Any]] = [
     *[(kind, value) for kind, (_, low, high) in INTEGERS.items() for value in (low, 0, 1, high)],
     *[(kind, value) for kind in FLOATS for value in (0.0, -1.5, 1e30)],
-    (V.BOOL, True),
 ]
 ARRAYS: list[tuple[ValueType, list[Any]]] = [
     *[(kind, values) for kind, (_, low, high) in INTEGERS.items() for values in ([], [high], [low, 0, high])],
