@@ -1,5 +1,6 @@
 """The words of the service: what is forwarded, what is asked for, and what is sent."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import Enum, IntEnum
 from typing import TypeAlias
@@ -85,7 +86,7 @@ Command: TypeAlias = Add | Remove | RemoveAll | Replace | Exit
 
 
 class ValueType(Enum):
-    """The type of one element of a PV's value, whatever the transport calls it."""
+    """The type of a PV's value, or of one element of an array, whatever the transport calls it."""
 
     BOOL = "bool"
     INT8 = "int8"
@@ -101,6 +102,10 @@ class ValueType(Enum):
     STRING = "string"
     ENUM = "enum"
     """An index into the record's choices, 0..65535."""
+    TABLE = "table"
+    """An NTTable; its columns, and their types, come with each value."""
+    IMAGE = "image"
+    """An NTNDArray; its dimensions, and the type of its pixels, come with each value."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,8 +117,46 @@ class ChannelType:
     """Whether the PV can hold more than one element; such a PV stays an array when it holds one just now."""
 
 
-Value: TypeAlias = float | int | str | npt.NDArray[np.generic] | list[str]
-"""A PV's value: a Python scalar, or for arrays a one-dimensional little-endian numpy array, or a list of strings."""
+Array: TypeAlias = npt.NDArray[np.generic] | list[str]
+"""A one-dimensional little-endian numpy array, or a list of strings."""
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """The value of an NTTable."""
+
+    columns: Mapping[str, Array]
+    """By label, which is what the table's `labels` say and not the names of its fields."""
+
+
+@dataclass(frozen=True, slots=True)
+class Attribute:
+    """What an area detector says along with an image: one NTAttribute."""
+
+    name: str
+    value: "float | int | str | Array"
+    description: str = ""
+    source: str = ""
+    """Where the value was read, such as the name of a PV."""
+
+
+@dataclass(frozen=True, slots=True)
+class Image:
+    """The value of an NTNDArray."""
+
+    unique_id: int
+    """The detector's own count of its images."""
+    dimensions: tuple[int, ...]
+    """Sizes in the order of NTNDArray: the dimension that varies fastest comes first."""
+    data: npt.NDArray[np.generic]
+    """The pixels, one-dimensional and little-endian; the compressed bytes when there is a codec."""
+    attributes: tuple[Attribute, ...] = ()
+    codec: str = ""
+    """How the data is compressed, such as `lz4`; empty when it isn't."""
+
+
+Value: TypeAlias = float | int | str | Array | Table | Image
+"""A PV's value: a Python scalar, or what the types above say."""
 
 
 class Severity(IntEnum):

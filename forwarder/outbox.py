@@ -37,7 +37,7 @@ class PartitionQueue:
         self.chunks: deque[Chunk] = deque()
         self.in_flight: Flight | None = None
 
-    def take_off(self, fill: Callable[[list[Message]], int], max_bytes: int) -> "Flight | None":
+    def take_off(self, fill: Callable[[list[Message]], int]) -> "Flight | None":
         """Take the oldest chunks for one batch; None when nothing waits.
 
         `fill` appends as many of the messages it is given to the batch as fit and says how many these are; it takes
@@ -49,7 +49,7 @@ class PartitionQueue:
         flight = Flight(self)
         while self.chunks:
             chunk = self.chunks[0]
-            if flight.messages and (chunk.alone or flight.size + chunk.size > max_bytes):
+            if flight.messages and chunk.alone:
                 break
             self.chunks.popleft()
             taken = fill(chunk.messages)

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from .encode import SCHEMAS, Encoder
+from .encode.al00 import status_text
 from .errors import BadStream, CannotEncode
 from .model import ChannelType, ConnectionState, Stream, Transport, Value
 from .outbox import Lane, Outbox
@@ -67,7 +68,10 @@ class Route:
         "_pipeline",
         "_severity",
         "_status",
+        "_units",
+        "alarm_message",
         "channel",
+        "choices",
         "errors",
         "kind",
         "outputs",
@@ -97,6 +101,12 @@ class Route:
         """The newest value's EPICS time, in nanoseconds since the Unix epoch."""
         self.updated_at = 0.0
         """When the newest value came, by the monotonic clock; kept for periodic routes only."""
+        self.alarm_message = ""
+        """The text of the alarm where the transport has one; empty: the status' own name."""
+        self.choices: tuple[str, ...] = ()
+        """Texts of an enum's values; empty where there are none or they are not known."""
+        self._units: str | None = None
+        """None until they are known."""
         self._key = channel.encode()
         self._pipeline = pipeline
         self._status = _NO_ALARM_YET
@@ -120,12 +130,13 @@ class Route:
             self._status = status
             self._severity = severity
             self._send_with_alarm(self.outputs, time_ns // 1_000_000)
+            self._send_alarms(self.outputs)
             return
         if self._encoder is not None:
             self._first_lane.append((self._key, self._encoder.encode(value, time_ns), time_ns // 1_000_000))  # pyright: ignore[reportOptionalMemberAccess]
         for output in self._more:
-            if output.encoder is not None:
-                output.lane.append((self._key, output.encoder.encode(value, time_ns), time_ns // 1_000_000))
+            if output.encoder is not None and (message := output.encoder.encode(value, time_ns)):
+                output.lane.append((self._key, message, time_ns // 1_000_000))
 
     def failed(self, error: Exception) -> None:
         """An update could not be read or encoded; it is counted, and the first is logged."""
@@ -137,6 +148,8 @@ class Route:
         """The PV has connected, and this is its type; its first update follows."""
         self.kind = kind
         self.value = None
+        self.alarm_message = ""
+        self._units = None
         self._status = self._severity = _NO_ALARM_YET
         for output in self.outputs:
             output.adopt(kind)
@@ -154,6 +167,13 @@ class Route:
         """The grace period is over and no server has offered the PV; the search goes on."""
         self._connection_is(ConnectionState.NEVER_CONNECTED)
 
+    def described(self, units: str, choices: tuple[str, ...]) -> None:
+        """The PV's units or enum strings are known, or have changed."""
+        self.choices = choices
+        if units != self._units:
+            self._units = units
+            self._send_units(self.outputs)
+
     def repeat(self) -> None:
         """Send the last value again in the periodic streams, with its alarm and the time of now in Kafka."""
         periodic = tuple(output for output in self.outputs if output.stream.periodic)
@@ -170,6 +190,9 @@ class Route:
             self._tell((output,), self.state)
         if self.kind is not None and self.value is not None:
             self._pipeline.introduced += self._send_with_alarm((output,), self.time_ns // 1_000_000)
+            self._send_alarms((output,))
+        if self.kind is not None:
+            self._send_units((output,))
 
     def remove(self, stream: Stream) -> None:
         """Serve a stream no more."""
@@ -184,10 +207,11 @@ class Route:
         self._choose()
 
     def _choose(self) -> None:
-        first, *more = self.outputs or (None,)
+        # The first one's message is appended unseen, so it is one that always has something to send.
+        first = next((output for output in self.outputs if not SCHEMAS[output.stream.schema].may_be_empty), None)
         self._encoder = first.encoder if first else None
         self._first_lane = first.lane if first else None
-        self._more = tuple(output for output in more if output)
+        self._more = tuple(output for output in self.outputs if output is not first)
         self._periodic = any(output.stream.periodic for output in self.outputs)
         if self._periodic:
             now = self._pipeline.clocks.monotonic()
@@ -207,9 +231,28 @@ class Route:
         for output in outputs:
             if output.encoder is not None:
                 message = output.encoder.encode_with_alarm(value, self.time_ns, self._status, self._severity)
-                output.lane.append((self._key, message, kafka_ms))
-                sent += 1
+                if message:
+                    output.lane.append((self._key, message, kafka_ms))
+                    sent += 1
         return sent
+
+    def _send_alarms(self, outputs: tuple[Output, ...]) -> None:
+        text = self.alarm_message or status_text(self._status)
+        for output in outputs:
+            alarm_event = SCHEMAS[output.stream.schema].alarm_event
+            if alarm_event is not None:
+                message = alarm_event(self._key, self._severity, text, self.time_ns)
+                output.lane.append((self._key, message, self.time_ns // 1_000_000))
+
+    def _send_units(self, outputs: tuple[Output, ...]) -> None:
+        if self._units is None:
+            return
+        now_ns = self._pipeline.clocks.wall_ns()
+        for output in outputs:
+            units_event = SCHEMAS[output.stream.schema].units_event
+            if units_event is not None:
+                message = units_event(self._key, self._units, now_ns)
+                output.lane.append((self._key, message, now_ns // 1_000_000))
 
     def _connection_is(self, state: ConnectionState) -> None:
         self.state = state
@@ -218,9 +261,10 @@ class Route:
     def _tell(self, outputs: tuple[Output, ...], state: ConnectionState) -> None:
         now_ns = self._pipeline.clocks.wall_ns()
         for output in outputs:
-            schema = SCHEMAS[output.stream.schema]
-            message = schema.connection_event(self._key, state, now_ns, self._pipeline.service_id)
-            output.lane.append((self._key, message, now_ns // 1_000_000))
+            connection_event = SCHEMAS[output.stream.schema].connection_event
+            if connection_event is not None:
+                message = connection_event(self._key, state, now_ns, self._pipeline.service_id)
+                output.lane.append((self._key, message, now_ns // 1_000_000))
 
 
 class Pipeline:

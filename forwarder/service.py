@@ -28,6 +28,7 @@ from .outbox import Lane, Outbox
 from .pipeline import Clocks, Pipeline
 from .repeats import Repeats
 from .settings.types import ClusterSettings, EventLoop, Settings
+from .ticker import Ticker
 
 log = logging.getLogger(__name__)
 
@@ -39,7 +40,7 @@ _DEFAULT_CLUSTER = ""
 _STATUS_CLUSTER = "status"
 _LAST_STATUS_S = 2.0
 """How long the last status, and only that, may take to be sent."""
-_REPEAT_RESOLUTION_S = 0.05
+_REPEAT_RESOLUTION_S = 0.02
 
 
 def main(settings: Settings) -> int:
@@ -64,8 +65,9 @@ class Service:
         self._outbox = Outbox(settings.producer.max_waiting_bytes)
         self._repeats = Repeats(settings.repeat_period_s)
         self._pipeline = Pipeline(self._outbox, self._repeats, self._clocks, settings.service_id)
+        self._ticker = Ticker(settings.producer.linger_s)
         self._clients: dict[Transport, Client] = {
-            Transport.CA: ChannelAccess(settings.ca, settings.never_connected_after_s),
+            Transport.CA: ChannelAccess(settings.ca, settings.never_connected_after_s, self._ticker.hold),
             Transport.FAKE: Simulated(settings.fake_period_s),
         }
         self._stop = asyncio.Event()
@@ -89,10 +91,14 @@ class Service:
             self._open_first_streams()
             with _stop_signals(self._stop):
                 async with asyncio.TaskGroup() as tasks:
-                    sending = [tasks.create_task(s.run(), name=f"sender {b}") for b, s in self._senders.items()]
+                    ticking = tasks.create_task(self._ticker.run(), name="ticker")
+                    sending = [ticking] + [
+                        tasks.create_task(s.run(), name=f"sender {b}") for b, s in self._senders.items()
+                    ]
                     feeding = [tasks.create_task(r.run(), name=f"config {r.name}") for r in self._readers]
                     feeding += [tasks.create_task(c.run(), name=f"{t.name} client") for t, c in self._clients.items()]
-                    feeding.append(tasks.create_task(self._repeat(), name="repeats"))
+                    if settings.repeat_period_s:
+                        feeding.append(tasks.create_task(self._repeat(), name="repeats"))
                     feeding.append(tasks.create_task(self._report(), name="status"))
                     if settings.statistics_interval_s:
                         feeding.append(tasks.create_task(self._log_statistics(), name="statistics"))
@@ -133,9 +139,8 @@ class Service:
 
     def _sender(self, label: str, cluster: ClusterSettings) -> Sender:
         producer = self._settings.producer
-        return Sender(
-            Cluster(cluster, self._settings.service_id, producer.request_timeout_s), label, self._outbox, producer
-        )
+        connections = Cluster(cluster, self._settings.service_id, producer.request_timeout_s)
+        return Sender(connections, label, self._outbox, producer, self._ticker.tick)
 
     def _label(self, broker: str) -> str:
         label = self._labels.get(broker)
@@ -170,8 +175,11 @@ class Service:
 
     async def _repeat(self) -> None:
         while True:
-            self._repeats.run(time.monotonic())
-            await asyncio.sleep(_REPEAT_RESOLUTION_S)
+            now = time.monotonic()
+            due = self._repeats.run(now)
+            # What is watched from now on is due after a whole period, and so not before the next look.
+            delay = self._settings.repeat_period_s if due is None else due - now
+            await asyncio.sleep(max(delay, _REPEAT_RESOLUTION_S))
 
     async def _report(self) -> None:
         for reader in self._readers:

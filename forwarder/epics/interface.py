@@ -9,6 +9,10 @@ from forwarder.model import ChannelType, Value
 class Listener(Protocol):
     """Who wants the updates of one PV."""
 
+    alarm_message: str
+    """The text of the alarm where the transport has one; empty: the status' own name. Set before the update it is
+    about, and only when it has changed."""
+
     @property
     def channel(self) -> str:
         """Name of the PV."""
@@ -16,6 +20,10 @@ class Listener(Protocol):
 
     def connected(self, kind: ChannelType) -> None:
         """The PV has connected, or connected again, and this is its type; its first update follows."""
+        ...
+
+    def described(self, units: str, choices: tuple[str, ...]) -> None:
+        """The PV's units or enum strings are known, or have changed; both are empty where there are none."""
         ...
 
     def update(self, value: Value, time_ns: int, status: int, severity: int) -> None:

@@ -51,6 +51,10 @@ class SearchPacing:
             self._put(identifier, now + delay * (0.75 + 0.5 * self._jitter()), min(2 * delay, LONGEST_DELAY_S))
             yield identifier
 
+    def next_due(self) -> float | None:
+        """When to look again at the earliest; None while nothing is searched."""
+        return self._due[0][0] if self._searched else None
+
     def _put(self, identifier: int, at: float, delay: float) -> None:
         self._searched[identifier] = (at, delay)
         heappush(self._due, (at, identifier))

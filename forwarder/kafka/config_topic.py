@@ -20,7 +20,8 @@ from .security import connection_options
 log = logging.getLogger(__name__)
 
 _LOOK_AGAIN_S = 1.0
-_LONGEST_FETCH_WAIT_MS = 100
+_LONGEST_FETCH_WAIT_MS = 500
+"""How long the broker keeps a request while nothing comes; what comes is answered at once."""
 _MAX_FETCH_BYTES = 32 * 1024 * 1024
 _REQUEST_TIMEOUT_S = 10.0
 _WATCH_S = 5.0

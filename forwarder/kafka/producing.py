@@ -114,7 +114,7 @@ class Partition:
             count += len(messages)
             return len(messages)
 
-        self.flight = self.queue.take_off(fill, max_bytes)
+        self.flight = self.queue.take_off(fill)
         self.batch = bytes(builder.build())
         return True
 

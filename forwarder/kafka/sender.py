@@ -4,7 +4,7 @@ import asyncio
 import logging
 import time
 from collections import defaultdict
-from collections.abc import Coroutine, Iterable, Iterator
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Iterator
 from functools import lru_cache
 from typing import Any
 
@@ -41,8 +41,16 @@ _CLUSTER_AUTHORIZATION_FAILED = 31
 class Sender:
     """The one that sends to a cluster."""
 
-    def __init__(self, cluster: Cluster, broker: str, outbox: Outbox, settings: ProducerSettings) -> None:
-        """`broker` is the name of the cluster's lanes in the outbox."""
+    def __init__(
+        self,
+        cluster: Cluster,
+        broker: str,
+        outbox: Outbox,
+        settings: ProducerSettings,
+        tick: Callable[[], Awaitable[None]] | None = None,
+    ) -> None:
+        """`broker` is the name of the cluster's lanes in the outbox; `tick` waits until it is time to send."""
+        self._tick_comes = tick or self._linger
         self.requests = 0
         """Produce requests sent."""
         self._cluster = cluster
@@ -100,13 +108,12 @@ class Sender:
         await self._cluster.close()
 
     async def _keep_sending(self) -> None:
-        loop = asyncio.get_running_loop()
-        linger = max(self._settings.linger_s, _SHORTEST_LINGER_S)
-        due = loop.time()
         while True:
-            due = max(due + linger, loop.time())
-            await asyncio.sleep(due - loop.time())
+            await self._tick_comes()
             self._tick()
+
+    async def _linger(self) -> None:
+        await asyncio.sleep(max(self._settings.linger_s, _SHORTEST_LINGER_S))
 
     def _tick(self) -> None:
         now = asyncio.get_running_loop().time()

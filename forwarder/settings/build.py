@@ -16,6 +16,7 @@ from .types import (
     EventLoop,
     LogSettings,
     ProducerSettings,
+    PvAccessSettings,
     Security,
     Settings,
     TopicSettings,
@@ -86,6 +87,7 @@ class Builder:
             event_loop=EventLoop(v.value(t.EVENT_LOOP)),
             producer=self._producer(),
             ca=self._channel_access(),
+            pva=self._pv_access(),
             log=LogSettings(v.value(t.VERBOSITY), v.get(t.LOG_FILE), v.get(t.GRAYLOG) or ""),
         )
 
@@ -203,6 +205,18 @@ class Builder:
             max_array_bytes=v.value(t.CA_MAX_ARRAY_BYTES),
             conn_timeout_s=v.value(t.CA_CONN_TMO),
             max_search_datagrams_per_s=v.value(t.CA_MAX_SEARCH_RATE),
+        )
+
+    def _pv_access(self) -> PvAccessSettings:
+        v = self._values
+        return PvAccessSettings(
+            addr_list=v.value(t.PVA_ADDR_LIST),
+            auto_addr_list=v.value(t.PVA_AUTO_ADDR_LIST),
+            name_servers=v.value(t.PVA_NAME_SERVERS),
+            broadcast_port=v.value(t.PVA_BROADCAST_PORT),
+            server_port=v.value(t.PVA_SERVER_PORT),
+            conn_timeout_s=v.value(t.PVA_CONN_TMO),
+            queue_size=v.value(t.PVA_QUEUE_SIZE),
         )
 
     def _derive(self, setting: Setting[Any], value: str, source: str) -> None:

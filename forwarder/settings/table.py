@@ -187,7 +187,7 @@ LINGER = Setting(
     "Milliseconds that updates are gathered into one batch.",
     "a whole number from 0 to 10000",
     "Kafka",
-    default="20",
+    default="19",
     metavar="MS",
 )
 MAX_BATCH_BYTES = Setting(
@@ -384,6 +384,75 @@ CA_MAX_SEARCH_RATE = Setting(
     default="300",
     metavar="N",
 )
+PVA_ADDR_LIST = Setting(
+    "pva-addr-list",
+    parse.hosts,
+    "Hosts to search PVs at over pvAccess, besides the broadcast addresses.",
+    "host[:port] with spaces between",
+    "EPICS",
+    default="",
+    shared_variables=("EPICS_PVA_ADDR_LIST",),
+    metavar="HOSTS",
+)
+PVA_AUTO_ADDR_LIST = Setting(
+    "pva-auto-addr-list",
+    parse.yes_or_no,
+    "Whether the broadcast addresses of this machine are searched too over pvAccess.",
+    "yes or no",
+    "EPICS",
+    default="yes",
+    shared_variables=("EPICS_PVA_AUTO_ADDR_LIST",),
+    metavar="YES|NO",
+)
+PVA_NAME_SERVERS = Setting(
+    "pva-name-servers",
+    parse.hosts,
+    "Hosts to search PVs at over TCP with pvAccess.",
+    "host[:port] with spaces between",
+    "EPICS",
+    default="",
+    shared_variables=("EPICS_PVA_NAME_SERVERS",),
+    metavar="HOSTS",
+)
+PVA_BROADCAST_PORT = Setting(
+    "pva-broadcast-port",
+    parse.whole(1, 65535),
+    "UDP port that pvAccess searches go to where no other is named, and that its beacons come to.",
+    "a whole number from 1 to 65535",
+    "EPICS",
+    default="5076",
+    shared_variables=("EPICS_PVA_BROADCAST_PORT",),
+    metavar="PORT",
+)
+PVA_SERVER_PORT = Setting(
+    "pva-server-port",
+    parse.whole(1, 65535),
+    "TCP port of the pvAccess name servers that name none.",
+    "a whole number from 1 to 65535",
+    "EPICS",
+    default="5075",
+    shared_variables=("EPICS_PVA_SERVER_PORT",),
+    metavar="PORT",
+)
+PVA_CONN_TMO = Setting(
+    "pva-conn-tmo",
+    parse.seconds(0.1, 86_400),
+    "Seconds of silence after which a pvAccess server is given up, about; at least 2.",
+    "a number of seconds from 0.1 to 86400",
+    "EPICS",
+    default="30",
+    shared_variables=("EPICS_PVA_CONN_TMO",),
+    metavar="S",
+)
+PVA_QUEUE_SIZE = Setting(
+    "pva-queue-size",
+    parse.whole(2, 1_000_000),
+    "Updates of one PV that may wait to be read; then the newest replaces the last of them.",
+    "a whole number from 2 to 1000000",
+    "EPICS",
+    default="1000",
+    metavar="N",
+)
 
 VERBOSITY = Setting(
     "verbosity",
@@ -456,6 +525,13 @@ SETTINGS: tuple[Setting[Any], ...] = (
     CA_MAX_ARRAY_BYTES,
     CA_CONN_TMO,
     CA_MAX_SEARCH_RATE,
+    PVA_ADDR_LIST,
+    PVA_AUTO_ADDR_LIST,
+    PVA_NAME_SERVERS,
+    PVA_BROADCAST_PORT,
+    PVA_SERVER_PORT,
+    PVA_CONN_TMO,
+    PVA_QUEUE_SIZE,
     VERBOSITY,
     LOG_FILE,
     GRAYLOG,

@@ -50,8 +50,9 @@ class TopicSettings:
 
 @dataclass(frozen=True, slots=True)
 class ProducerSettings:
-    linger_s: float = 0.02
-    """How long updates are gathered into one batch."""
+    linger_s: float = 0.019
+    """How long updates are gathered into one batch. No divisor of EPICS's scan periods: else the same PVs would always
+    be the ones that wait longest."""
     max_batch_bytes: int = 900_000
     """Largest batch sent; brokers take 1 048 588 unless told otherwise."""
     max_waiting_bytes: int = 256_000_000
@@ -79,6 +80,24 @@ class ChannelAccessSettings:
     """Silence of a server after which it is asked for an echo; 5 s later it is given up."""
     max_search_datagrams_per_s: int = 300
     """Upper bound on search traffic, however many PVs are missing."""
+
+
+@dataclass(frozen=True, slots=True)
+class PvAccessSettings:
+    addr_list: tuple[str, ...] = ()
+    """`host[:port]` to search PVs at, besides the broadcast addresses."""
+    auto_addr_list: bool = True
+    """Whether the broadcast addresses of the local interfaces are searched too."""
+    name_servers: tuple[str, ...] = ()
+    """`host[:port]` to search over TCP."""
+    broadcast_port: int = 5076
+    """UDP port of the hosts in `addr_list` that name none, and port that beacons come to."""
+    server_port: int = 5075
+    """TCP port of the name servers that name none."""
+    conn_timeout_s: float = 30.0
+    """Silence of a server after which its connection is given up. The library waits a third longer, and 2 s at least."""
+    queue_size: int = 1000
+    """Updates of one PV that may wait, in the server and here each; then the newest replaces the last of them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,4 +140,5 @@ class Settings:
     event_loop: EventLoop = EventLoop.AUTO
     producer: ProducerSettings = ProducerSettings()
     ca: ChannelAccessSettings = ChannelAccessSettings()
+    pva: PvAccessSettings = PvAccessSettings()
     log: LogSettings = LogSettings()

@@ -9,11 +9,14 @@ import pytest
 
 from forwarder.epics.ca.client import ChannelAccess
 from forwarder.epics.interface import Client
+from forwarder.epics.p4p_client import PvAccess
 from forwarder.epics.simulated import Simulated
 from forwarder.model import ChannelType, ValueType
-from tests.support.ca_client import Recorder, Run, ca_settings, running, until
+from tests.support.ca_client import Run, ca_settings, running, until
 from tests.support.ca_loops import run as run
 from tests.support.ioc import EpicsIoc
+from tests.support.pva import PvaRecorder as Recorder
+from tests.support.pva import pva_settings
 
 DATABASE = """
 record(calc, "C:COUNT") { field(SCAN, ".1 second") field(CALC, "VAL+1") }
@@ -40,8 +43,13 @@ def channel_access(ioc: EpicsIoc) -> Client:
     return ChannelAccess(ca_settings(ioc.ca_address, repeater_port=ioc.beacon_port), never_connected_after_s=0.5)
 
 
+def pv_access(ioc: EpicsIoc) -> Client:
+    return PvAccess(pva_settings(ioc.pva_address), never_connected_after_s=0.5)
+
+
 CLIENTS = {
     "Channel Access": Kind(channel_access),
+    "pvAccess by p4p": Kind(pv_access),
     "simulated": Kind(lambda _: Simulated(period_s=0.02), real=False),
 }
 REAL = {name: kind for name, kind in CLIENTS.items() if kind.real}

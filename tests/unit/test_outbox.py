@@ -40,8 +40,8 @@ def at_most(count: int) -> Callable[[list[Message]], int]:
     return fill
 
 
-def take_off(queue: PartitionQueue, count: int = 1_000_000, max_bytes: int = 1_000_000) -> Flight:
-    flight = queue.take_off(at_most(count), max_bytes)
+def take_off(queue: PartitionQueue, count: int = 1_000_000) -> Flight:
+    flight = queue.take_off(at_most(count))
     assert flight is not None
     return flight
 
@@ -73,17 +73,6 @@ class TestTakingOff:
         (queue,) = lane_with(2, 3, 1).partitions
         assert numbers(take_off(queue).messages) == [0, 1, 2, 3, 4, 5]
 
-    def test_chunks_that_do_not_fit_in_the_bytes_wait(self) -> None:
-        (queue,) = lane_with(2, 2, 2).partitions
-        flight = take_off(queue, max_bytes=4 * (RECORD_OVERHEAD + 12))
-        assert numbers(flight.messages) == [0, 1, 2, 3]
-        flight.acknowledged()
-        assert drain(queue) == [4, 5]
-
-    def test_the_first_chunk_flies_however_large_it_is(self) -> None:
-        (queue,) = lane_with(3, 1).partitions
-        assert numbers(take_off(queue, max_bytes=1).messages) == [0, 1, 2]
-
     def test_a_chunk_that_a_batch_has_no_room_for_is_split(self) -> None:
         (queue,) = lane_with(2, 5).partitions
         flight = take_off(queue, count=4)
@@ -99,7 +88,7 @@ class TestTakingOff:
 
     def test_nothing_takes_off_from_an_empty_queue(self) -> None:
         (queue,) = lane_with().partitions
-        assert queue.take_off(at_most(1), 1) is None
+        assert queue.take_off(at_most(1)) is None
         assert queue.in_flight is None
 
     def test_two_batches_of_a_partition_are_never_under_way(self) -> None:
@@ -143,7 +132,7 @@ class TestLanding:
 
     def test_halves_of_a_refused_batch_do_not_join_again(self) -> None:
         (queue,) = lane_with(4, 1).partitions
-        take_off(queue, max_bytes=1).refused("too large")
+        take_off(queue, count=4).refused("too large")
         first = take_off(queue)
         assert numbers(first.messages) == [0, 1]
 
@@ -272,12 +261,12 @@ class OutboxLife(RuleBasedStateMachine):
             self.counts[which] = min(self.counts[which] + more, 4)
             lane.place_on(self.counts[which], partition_of)
 
-    @rule(which=st.integers(0, 1), pick=st.integers(0, 3), room=st.integers(1, 9), max_bytes=st.integers(1, 3_000))
-    def take_off(self, which: int, pick: int, room: int, max_bytes: int) -> None:
+    @rule(which=st.integers(0, 1), pick=st.integers(0, 3), room=st.integers(1, 9))
+    def take_off(self, which: int, pick: int, room: int) -> None:
         lane = self.lanes[which]
         for queue in lane.partitions[pick : pick + 1]:
             if queue.in_flight is None:
-                queue.take_off(at_most(room), max_bytes)
+                queue.take_off(at_most(room))
 
     @precondition(lambda self: self.flights())
     @rule(pick=st.integers(0, 7), ending=st.sampled_from(["acknowledged", "returned", "refused"]))

@@ -8,7 +8,7 @@ from streaming_data_types.epics_connection_info_ep00 import deserialise_ep00
 from streaming_data_types.fbschemas.logdata_f142.LogData import LogData
 
 from forwarder.errors import BadStream
-from forwarder.model import ChannelType, Message, Stream, Transport, ValueType
+from forwarder.model import ChannelType, Message, Stream, Table, Transport, ValueType
 from forwarder.outbox import Outbox
 from forwarder.pipeline import Clocks, Pipeline, Route, check
 from forwarder.repeats import Repeats
@@ -178,11 +178,11 @@ def test_a_pv_that_comes_back_with_another_type_goes_on_with_that() -> None:
 def test_a_type_without_a_place_in_the_schema_is_refused_and_shown_and_the_rest_goes_on() -> None:
     bench = Bench()
     route = bench.open(stream())
-    route.connected(ChannelType(ValueType.BOOL, is_array=False))
-    route.update(True, TIME_NS, 0, 0)
-    route.update(True, TIME_NS, 0, 0)
+    route.connected(ChannelType(ValueType.TABLE, is_array=False))
+    for _ in range(2):
+        route.update(Table({}), TIME_NS, 0, 0)
     assert bench.said() == [CONNECTED]
-    assert "f142 has no place for bool" in route.outputs[0].refused
+    assert "f142 has no place for table" in route.outputs[0].refused
     route.connected(DOUBLE)
     assert route.outputs[0].refused == ""
 
@@ -259,5 +259,5 @@ def test_failed_updates_are_counted(caplog: pytest.LogCaptureFixture) -> None:
 
 
 def test_an_unknown_schema_is_refused_by_name() -> None:
-    with pytest.raises(BadStream, match="PV: no schema 'f999'; there are f142"):
+    with pytest.raises(BadStream, match="PV: no schema 'f999'; there are ad00, f142"):
         check(stream(schema="f999"))

@@ -6,7 +6,8 @@ Value messages, which are nearly all that comes, are decoded right here. Everyth
 
 import asyncio
 import logging
-from collections.abc import Iterable
+from collections import deque
+from collections.abc import Callable, Iterable
 from struct import Struct
 from typing import Protocol, cast
 
@@ -40,6 +41,11 @@ _first_eight_bytes = Struct(">Q").unpack_from
 _ANY_LENGTH = 0
 """The count in a subscription that asks for as many elements as there are (protocol 4.13)."""
 PROTOCOL_VERSION = 13
+_REQUESTED_AT_ONCE = 200
+"""Channels being created at a time: about 20 ms of work."""
+_WORTH_READING = 32_768
+"""Bytes. A connection that brings so much at once is read at once again: a server whose send buffer is full would merge
+updates."""
 _DYNAMIC_LENGTH_SINCE = 13
 """The minor version of the protocol from which on a server understands a subscription for any length."""
 _SMALLEST_LIMIT = 16_384
@@ -115,9 +121,20 @@ class Circuit(asyncio.Protocol):
     """The connection, from its opening on. Its owner makes it and drops it."""
 
     def __init__(
-        self, address: tuple[str, int], owner: Owner, now: float, *, identity: tuple[str, str], max_array_bytes: int
+        self,
+        address: tuple[str, int],
+        owner: Owner,
+        now: float,
+        *,
+        identity: tuple[str, str],
+        max_array_bytes: int,
+        hold: Callable[[asyncio.Transport], None] | None = None,
     ) -> None:
-        """`identity` is the host and user name that access rules of the server may ask for."""
+        """`identity` is the host and user name that access rules of the server may ask for.
+
+        `hold` stops the reading until it is worth it again.
+        """
+        self._hold = hold
         self.address = address
         self.updates = 0
         """Value messages that brought a value."""
@@ -138,6 +155,9 @@ class Circuit(asyncio.Protocol):
         self._ready = False
         self._wants_any_length = True
         self._channels: dict[int, Channel] = {}
+        self._to_request: deque[Channel] = deque()
+        self._requested: set[int] = set()
+        """Channels whose creation the server has not answered yet."""
         # For messages with one number, and for all others.
         self._of_one: dict[int, _Sink] = {}
         self._of_any: dict[int, _Sink] = {}
@@ -161,8 +181,9 @@ class Circuit(asyncio.Protocol):
     def create(self, channel: Channel) -> None:
         """Create a channel here as soon as the server is ready, and subscribe to it."""
         self._channels[channel.identifier] = channel
+        self._to_request.append(channel)
         if self._ready:
-            self._request_channel(channel)
+            self._request_some()
 
     def give_up(self, channel: Channel) -> None:
         """Nobody wants this channel any more."""
@@ -227,11 +248,14 @@ class Circuit(asyncio.Protocol):
                 return
             data = b"".join(self._parts)
             self._parts = []
+        updates = self.updates
         at = self._read(data)
         if at < len(data):
             rest = data[at:]
             self._parts = [rest]
             self._have = len(rest)
+        if self._hold and self._transport and self.updates > updates and len(data) < _WORTH_READING:
+            self._hold(self._transport)
 
     def _read(self, data: bytes) -> int:
         """Read all whole frames; where the first that is not whole begins. Sets how many bytes that one needs."""
@@ -340,8 +364,7 @@ class Circuit(asyncio.Protocol):
                 if command.version < _DYNAMIC_LENGTH_SINCE:
                     self._wants_any_length = False
                 self._owner.circuit_ready(self)
-                for channel in self._channels.values():
-                    self._request_channel(channel)
+                self._request_some()
             case CreateChanResponse():
                 self._created(command)
             case CreateChFailResponse() | ServerDisconnResponse():
@@ -353,11 +376,22 @@ class Circuit(asyncio.Protocol):
             case _:
                 pass
 
-    def _request_channel(self, channel: Channel) -> None:
-        self._send(ClientChannel(channel.name, self._protocol, channel.identifier).create())
+    def _request_some(self) -> None:
+        """Request channels, but not so many at once that their answers keep the values of others waiting."""
+        while self._to_request and len(self._requested) < _REQUESTED_AT_ONCE:
+            channel = self._to_request.popleft()
+            if self._channels.get(channel.identifier) is channel:
+                self._requested.add(channel.identifier)
+                self._send(ClientChannel(channel.name, self._protocol, channel.identifier).create())
+
+    def _answered(self, identifier: int) -> None:
+        self._requested.discard(identifier)
+        if self._to_request:
+            self._request_some()
 
     def _created(self, response: CreateChanResponse) -> None:
         identifier = response.cid
+        self._answered(identifier)
         here = self._protocol.channels[identifier]
         channel = self._channels.get(identifier)
         if channel is None:
@@ -383,6 +417,7 @@ class Circuit(asyncio.Protocol):
     def _channel_gone(self, identifier: int, reason: str) -> None:
         channel = self._channels.pop(identifier, None)
         self._forget(identifier)
+        self._answered(identifier)
         if channel is not None:
             self._owner.channel_lost(channel, reason)
 

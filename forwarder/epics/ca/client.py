@@ -7,7 +7,7 @@ import random
 import socket
 import time
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from forwarder.epics.addresses import broadcast_addresses, resolve
 from forwarder.epics.interface import Listener
@@ -42,13 +42,22 @@ _DATAGRAMS_PER_TICK = 30
 class ChannelAccess:
     """The client: everything it does happens in the event loop it was started in."""
 
-    def __init__(self, settings: ChannelAccessSettings, never_connected_after_s: float) -> None:
+    def __init__(
+        self,
+        settings: ChannelAccessSettings,
+        never_connected_after_s: float,
+        hold: Callable[[asyncio.Transport], None] | None = None,
+    ) -> None:
+        """`hold` stops the reading of a connection until it is worth it again; without it, all is read at once."""
+        self._hold = hold
         self._settings = settings
         self._grace_s = never_connected_after_s
         self._channels: dict[int, Channel] = {}
         self._by_listener: dict[Listener, Channel] = {}
         self._next_identifier = 0
         self._pacing = SearchPacing(random.random)
+        self._searching = asyncio.Event()
+        """Set when what is searched has changed."""
         self._awaited: deque[Channel] = deque()
         self._circuits: dict[tuple[str, int], Circuit] = {}
         self._opening: set[asyncio.Task[None]] = set()
@@ -104,6 +113,7 @@ class ChannelAccess:
         self._awaited.append(channel)
         if is_searchable(channel.name):
             self._pacing.add(channel.identifier, now)
+            self._searching.set()
         else:
             log.warning("%.60r... cannot be the name of a PV: it is never searched", channel.name)
 
@@ -156,6 +166,7 @@ class ChannelAccess:
         penalty = min(0.1 * 2**channel.failures, _LONGEST_PENALTY_S) if channel.failures else 0.0
         channel.failures += 1
         self._pacing.add(channel.identifier, now, after=penalty)
+        self._searching.set()
         if was_subscribed:
             channel.listener.disconnected()
         if circuit is not None and not len(circuit) and circuit.address in self._circuits:
@@ -212,6 +223,7 @@ class ChannelAccess:
                 channel.found_at,
                 identity=self._identity,
                 max_array_bytes=self._settings.max_array_bytes,
+                hold=self._hold,
             )
             task = asyncio.get_running_loop().create_task(self._open(circuit))
             self._opening.add(task)
@@ -236,12 +248,13 @@ class ChannelAccess:
             log.debug("a server has appeared at %s:%d", host, port)
             # Servers of one host restart together: wait for the others, and search once.
             self._restart_at = time.monotonic() + random.uniform(0.05, 0.2)
+            self._searching.set()
 
     async def _search(self) -> None:
         rate = self._settings.max_search_datagrams_per_s
         last = time.monotonic()
         while True:
-            await asyncio.sleep(_TICK_S)
+            await self._search_is_due()
             now = time.monotonic()
             # A long list of addresses may need more than one second's worth for a single datagram to each.
             most = float(max(rate, len(self._addresses)))
@@ -251,6 +264,20 @@ class ChannelAccess:
                 self._restart_at = None
                 self._pacing.restart(now)
             self._send_due(now)
+
+    async def _search_is_due(self) -> None:
+        """Wait for a tick, and as long as nothing has to be searched."""
+        await asyncio.sleep(_TICK_S)
+        due = self._pacing.next_due()
+        self._searching.clear()
+        loop = asyncio.get_running_loop()
+        delay = None if due is None else max(0.0, due - time.monotonic())
+        if delay != 0.0 and self._restart_at is None:
+            try:
+                async with asyncio.timeout_at(None if delay is None else loop.time() + delay):
+                    await self._searching.wait()
+            except TimeoutError:
+                return
 
     def _send_due(self, now: float) -> None:
         targets = max(1, len(self._addresses))
