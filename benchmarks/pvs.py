@@ -6,6 +6,13 @@ PREFIX = "BENCH:"
 UPDATES_PER_PV_S = 10
 """The fastest of EPICS's standard scans; a rate is reached with so many PVs at this pace."""
 WAVEFORM_ELEMENTS = 2048
+PHASES = 7
+"""Groups of records that post one after the other, so that updates come in a stream as from many devices.
+
+All records of one scan would post in one burst every 100 ms, which a forwarder can send in very few batches. Seven,
+because that puts them evenly into any 20 ms: with ten, 10 ms apart, a forwarder that sends every 20 ms would wait for
+the same two times all along, and its latency would be a matter of when it was started.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,10 +24,13 @@ class Pvs:
     moving: bool = True
     """Whether they count 10 times a second, or have one value and keep it."""
     kind: str = "D"
+    phases: int = PHASES
+    """Groups that post one after the other; 1: all records of the scan at once, as EPICS does it."""
 
     @classmethod
-    def for_rate(cls, updates_per_s: int, elements: int = 1) -> "Pvs":
-        return cls(max(1, updates_per_s // UPDATES_PER_PV_S), elements, kind="D" if elements == 1 else "W")
+    def for_rate(cls, updates_per_s: int, elements: int = 1, phases: int = PHASES) -> "Pvs":
+        kind = "D" if elements == 1 else "W"
+        return cls(max(1, updates_per_s // UPDATES_PER_PV_S), elements, kind=kind, phases=phases)
 
     @property
     def updates_per_s(self) -> int:

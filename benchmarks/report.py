@@ -32,6 +32,7 @@ def markdown(results: Results) -> str:
         parts.append("## Not measured\n\n" + "".join(f"- {failure.splitlines()[0]}\n" for failure in results.failures))
     for title, trials in (
         ("Scalars: CA double, f142", results.scalars),
+        ("One scan: the same, all records at once as EPICS does it", results.scan),
         ("Waveforms: 2,048 doubles, f142", results.waveforms),
         ("Stock: ever more, until it falls behind", results.stock),
         ("Sustained: ever less, until it holds", results.sustained),

@@ -22,6 +22,8 @@ class Results:
     started: str = field(default_factory=lambda: datetime.now(UTC).isoformat(timespec="seconds"))
     machine: dict[str, str | int] = field(default_factory=lambda: machine())
     scalars: list[Trial] = field(default_factory=list)
+    scan: list[Trial] = field(default_factory=list)
+    """All records of one scan at once."""
     waveforms: list[Trial] = field(default_factory=list)
     stock: list[Trial] = field(default_factory=list)
     sustained: list[Trial] = field(default_factory=list)
@@ -32,7 +34,7 @@ class Results:
 
     @property
     def trials(self) -> list[Trial]:
-        return [*self.scalars, *self.waveforms, *self.stock, *self.sustained]
+        return [*self.scalars, *self.scan, *self.waveforms, *self.stock, *self.sustained]
 
     def stock_best(self) -> Trial | None:
         """Stock at the highest rate that it kept up with."""

@@ -11,8 +11,10 @@ from benchmarks.results import Results
 from benchmarks.trial import Trial
 from tests.support.kafka import Broker
 
-PARTS = ("scalars", "waveforms", "stock", "connect", "missing", "sustained")
+PARTS = ("scalars", "scan", "waveforms", "stock", "connect", "missing", "sustained")
 QUICK_PARTS = ("scalars", "waveforms")
+
+SCAN_RATE = 1_000
 
 Say = Callable[[str], None]
 
@@ -52,6 +54,12 @@ def _scalars(plan: Plan, broker: Broker, results: Results, say: Say) -> None:
         pvs = Pvs.for_rate(rate)
         for trial in rates.compare(broker, plan.ioc, pvs, plan.subjects, seconds=plan.seconds, rounds=plan.rounds):
             results.scalars.append(_told(trial, say))
+
+
+def _scan(plan: Plan, broker: Broker, results: Results, say: Say) -> None:
+    pvs = Pvs.for_rate(SCAN_RATE, phases=1)
+    for trial in rates.compare(broker, plan.ioc, pvs, plan.subjects, seconds=plan.seconds, rounds=plan.rounds):
+        results.scan.append(_told(trial, say))
 
 
 def _waveforms(plan: Plan, broker: Broker, results: Results, say: Say) -> None:
@@ -94,6 +102,7 @@ def _told(trial: Trial, say: Say) -> Trial:
 
 _RUN: dict[str, Callable[[Plan, Broker, Results, Say], None]] = {
     "scalars": _scalars,
+    "scan": _scan,
     "waveforms": _waveforms,
     "stock": _stock,
     "connect": _connect,

@@ -24,7 +24,7 @@ def checks(results: Results) -> list[Check]:
 
 
 def _losses(results: Results) -> Iterator[Check]:
-    ours = [t.verdict for t in (*results.scalars, *results.waveforms) if t.subject == "forwarder"]
+    ours = [t.verdict for t in (*results.scalars, *results.scan, *results.waveforms) if t.subject == "forwarder"]
     if ours:
         records = sum(verdict.records for verdict in ours)
         lost, twice, back = (sum(getattr(v, kind) for v in ours) for kind in ("lost", "twice", "backwards"))
@@ -52,11 +52,13 @@ def _ratios(results: Results) -> Iterator[Check]:
 
 
 def _latency(results: Results) -> Iterator[Check]:
-    for trial in of(results.scalars, "forwarder", 1_000)[-1:]:
-        p50, p99, us = trial.latency.p50, trial.latency.p99, cost(of(results.scalars, "forwarder", 1_000))
-        yield Check("Latency p50 at 1,000/s", "<= 15 ms", f"{p50:.1f} ms", p50 <= 15)
-        yield Check("Latency p99 at 1,000/s", "<= 50 ms", f"{p99:.1f} ms", p99 <= 50)
-        yield Check("CPU at 1,000/s", "<= 25 µs", f"{us:.1f} µs", us <= 25)
+    for how, trials in (("in one scan", results.scan), ("spread evenly", results.scalars)):
+        ours = of(trials, "forwarder", 1_000)
+        for trial in ours[-1:]:
+            p50, p99, us = trial.latency.p50, trial.latency.p99, cost(ours)
+            yield Check(f"Latency p50 at 1,000/s, {how}", "<= 15 ms", f"{p50:.1f} ms", p50 <= 15)
+            yield Check(f"Latency p99 at 1,000/s, {how}", "<= 50 ms", f"{p99:.1f} ms", p99 <= 50)
+            yield Check(f"CPU at 1,000/s, {how}", "<= 25 µs", f"{us:.1f} µs", us <= 25)
 
 
 def _held(results: Results) -> Iterator[Check]:
@@ -85,4 +87,4 @@ def _pvs(results: Results) -> Iterator[Check]:
         share = f"{missing.cores:.1%} of a core"
         yield Check(f"CPU for {missing.pvs:,} missing PVs", "< 3 % of a core", share, missing.cores < 0.03)
         figure = f"{missing.most_in_a_second}/s at most, {missing.datagrams_per_s:.0f}/s on average"
-        yield Check("Search datagrams meanwhile", "<= 100/s on average", figure, missing.datagrams_per_s <= 102)
+        yield Check("Search datagrams meanwhile", "<= 300/s, the default", figure, missing.most_in_a_second <= 330)

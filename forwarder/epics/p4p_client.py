@@ -232,7 +232,6 @@ class _Channel:
         self.state = State.SEARCHING
         self.monitor: Monitor | None = None
         self.pop: Callable[[], Fields | Exception | None] = _nothing
-        """The library's own method, without what p4p's wrapper around it does for values to be unwrapped."""
         self.take: Callable[[Fields], None] = _ignore
         """What is to be done with a value."""
         self.reader: _Reader | None = None
@@ -248,6 +247,11 @@ class _Channel:
 
     def happened(self, event: Event) -> None:
         self.state = after(self.state, event)
+
+
+def _pop_of(monitor: Monitor) -> Callable[[], Fields | Exception | None]:
+    """The library's own method, without what p4p's wrapper around it does for values to be unwrapped."""
+    return super(Monitor, monitor).pop
 
 
 def _nothing() -> None:
@@ -407,7 +411,7 @@ class PvAccess:
             return
         channel.monitor = monitor
         channel.take = partial(self._first, channel)
-        channel.pop = super(Monitor, monitor).pop
+        channel.pop = _pop_of(monitor)
 
     def _close(self, channel: _Channel) -> None:
         """Take nothing more from it, and let the library forget it."""

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator
 from heapq import heappop, heappush
 
-FIRST_DELAY_S = 0.1
+FIRST_DELAY_S = 0.25
 """From the first search of a PV to its second; doubled each time after that."""
 LONGEST_DELAY_S = 30.0
 """Between two searches of a PV that nobody offers."""

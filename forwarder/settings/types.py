@@ -95,7 +95,7 @@ class PvAccessSettings:
     server_port: int = 5075
     """TCP port of the name servers that name none."""
     conn_timeout_s: float = 30.0
-    """Silence of a server after which its connection is given up. The library waits a third longer, and 2 s at least."""
+    """Silence after which a server is given up; the library waits a third longer, and 2 s at least."""
     queue_size: int = 1000
     """Updates of one PV that may wait, in the server and here each; then the newest replaces the last of them."""
 

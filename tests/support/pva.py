@@ -1,4 +1,4 @@
-"""What tests of pvAccess clients share: a listener that remembers all, a client that runs, and a server to play with."""
+"""What tests of pvAccess clients share: a listener, a client that runs, and a server to play with."""
 
 from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager

@@ -41,6 +41,8 @@ _first_eight_bytes = Struct(">Q").unpack_from
 _ANY_LENGTH = 0
 """The count in a subscription that asks for as many elements as there are (protocol 4.13)."""
 PROTOCOL_VERSION = 13
+_ACCESS_RIGHTS = 22
+"""Command of a message that is passed over: a value that may not be read comes with an error status anyway."""
 _REQUESTED_AT_ONCE = 200
 """Channels being created at a time: about 20 ms of work."""
 _WORTH_READING = 32_768
@@ -290,7 +292,7 @@ class Circuit(asyncio.Protocol):
                 return at
             if command == events.EVENT_ADD and size:
                 self._read_event(data, at + header_size, size, data_type, count, status, identifier)
-            else:
+            elif command != _ACCESS_RIGHTS:
                 self._read_command(data[at : at + header_size + size])
                 if self._over:
                     return end

@@ -67,7 +67,7 @@ class ChannelAccess:
         self._addresses: list[tuple[str, int]] = []
         self._unresolved: list[str] = []
         self._complained = False
-        self._budget = float(settings.max_search_datagrams_per_s)
+        self._budget = float(min(settings.max_search_datagrams_per_s, _DATAGRAMS_PER_TICK))
         self._restart_at: float | None = None
         self._identity = (socket.gethostname(), _user())
         self._lost_circuits = 0
@@ -256,8 +256,8 @@ class ChannelAccess:
         while True:
             await self._search_is_due()
             now = time.monotonic()
-            # A long list of addresses may need more than one second's worth for a single datagram to each.
-            most = float(max(rate, len(self._addresses)))
+            # No more is saved up than a tick may send, or than a single datagram to each address of a long list needs.
+            most = float(max(min(rate, _DATAGRAMS_PER_TICK), len(self._addresses)))
             self._budget = min(most, self._budget + (now - last) * rate)
             last = now
             if self._restart_at is not None and self._restart_at <= now:

@@ -1,0 +1,475 @@
+"""What the adapter does with whatever the library may say, without any network."""
+
+import asyncio
+import threading
+import time
+from collections import deque
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from itertools import pairwise
+from typing import Any
+
+import pytest
+from p4p import Type, Value
+from p4p.client.raw import Cancelled, Disconnected, Finished, RemoteError
+from p4p.nt import NTEnum, NTScalar
+
+from forwarder.epics import p4p_client
+from forwarder.epics.p4p_client import PvAccess
+from forwarder.epics.pva_channel import Event, IllegalMove, State, after
+from forwarder.model import ChannelType, ValueType
+from forwarder.settings.types import PvAccessSettings
+from tests.support.ca_client import Run, running, until
+from tests.support.pva import NEW_YEAR_S, PvaRecorder, stamped
+
+DOUBLE = NTScalar("d", display=True).type
+FLOAT64 = ChannelType(ValueType.FLOAT64, is_array=False)
+
+
+class FakeMonitor:
+    """The library's end of a subscription."""
+
+    def __init__(self, name: str, notify: Callable[[], None]) -> None:
+        self.name = name
+        self.notify = notify
+        self.queue: deque[Any] = deque()
+        self.closed = False
+
+    def give(self, *items: Any) -> None:
+        """As the library does it: the callback comes from another thread, and only when the queue was empty."""
+        was_empty = not self.queue
+        self.queue.extend(items)
+        if was_empty:
+            thread = threading.Thread(target=self.notify)
+            thread.start()
+            thread.join()
+
+    def pop(self) -> Any:
+        return self.queue.popleft() if self.queue else None
+
+    def close(self) -> None:
+        self.closed = True
+
+
+class FakeContext:
+    """Remembers what was asked of it."""
+
+    made: list["FakeContext"] = []
+    refusal: Exception | None = None
+
+    def __init__(self, provider: str, **options: Any) -> None:
+        self.provider = provider
+        self.options = options
+        self.monitors: list[FakeMonitor] = []
+        self.requests: list[str] = []
+        self.closed = False
+        self.may_close = threading.Event()
+        self.may_close.set()
+        self.made.append(self)
+
+    @staticmethod
+    def makeRequest(text: str) -> str:  # noqa: N802  (p4p's name)
+        return text
+
+    def monitor(self, name: str, notify: Callable[[], None], request: str) -> FakeMonitor:
+        if self.refusal is not None:
+            raise self.refusal
+        self.monitors.append(FakeMonitor(name, notify))
+        self.requests.append(request)
+        return self.monitors[-1]
+
+    def close(self) -> None:
+        self.may_close.wait(10)
+        self.closed = True
+
+
+@pytest.fixture(autouse=True)
+def no_network(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(p4p_client, "Context", FakeContext)
+    monkeypatch.setattr(p4p_client, "_pop_of", lambda monitor: monitor.pop)
+    monkeypatch.setattr(p4p_client, "_FIRST_REST_S", 0.01)
+    monkeypatch.setattr(p4p_client, "_TICK_S", 0.01)
+    monkeypatch.setattr(FakeContext, "made", [])
+
+
+@asynccontextmanager
+async def client(**settings: Any) -> AsyncIterator[tuple[PvAccess, FakeContext]]:
+    pv_access = PvAccess(PvAccessSettings(**settings), never_connected_after_s=1e9)
+    async with running(pv_access):
+        yield pv_access, FakeContext.made[-1]
+
+
+def double(value: float, **fields: Any) -> Value:
+    return stamped(DOUBLE, value, **fields)
+
+
+def later(value: float) -> Value:
+    """As pvxs hands on what is not the first update: all fields are there, and those that came are marked."""
+    fields = double(value)
+    fields.unmark()
+    fields["value"] = value
+    fields.mark("timeStamp.secondsPastEpoch")
+    fields.mark("timeStamp.nanoseconds")
+    return fields
+
+
+async def subscribed(pv_access: PvAccess, context: FakeContext) -> tuple[PvaRecorder, FakeMonitor]:
+    recorder = PvaRecorder("PV")
+    pv_access.subscribe(recorder)
+    monitor = context.monitors[-1]
+    monitor.give(double(0))
+    await until(lambda: recorder.updates)
+    return recorder, monitor
+
+
+def test_what_the_library_is_told(run: Run[None]) -> None:
+    async def main() -> None:
+        settings = {
+            "addr_list": ("a", "b:1"),
+            "auto_addr_list": False,
+            "name_servers": ("c:2",),
+            "broadcast_port": 3,
+            "server_port": 4,
+            "conn_timeout_s": 5.5,
+            "queue_size": 6,
+        }
+        async with client(**settings) as (pv_access, context):
+            pv_access.subscribe(PvaRecorder("PV"))
+            assert context.provider == "pva"
+            assert context.options == {
+                "conf": {
+                    "EPICS_PVA_ADDR_LIST": "a b:1",
+                    "EPICS_PVA_AUTO_ADDR_LIST": "NO",
+                    "EPICS_PVA_NAME_SERVERS": "c:2",
+                    "EPICS_PVA_BROADCAST_PORT": "3",
+                    "EPICS_PVA_SERVER_PORT": "4",
+                    "EPICS_PVA_CONN_TMO": "5.5",
+                },
+                "useenv": False,
+                "nt": False,
+            }
+            assert context.requests == ["field()record[queueSize=6]"]
+        assert context.closed
+        assert context.monitors[0].closed
+
+    run(main())
+
+
+def test_a_story(run: Run[None]) -> None:
+    async def main() -> None:
+        async with client() as (pv_access, context):
+            recorder, monitor = await subscribed(pv_access, context)
+            monitor.give(later(1), later(2))
+            monitor.give(Disconnected())
+            monitor.give(double(3))
+            await until(lambda: recorder.values == [0, 1, 2, 3])
+            assert recorder.story == ["connected", "update", "disconnected", "connected", "update"]
+            assert recorder.kinds == [FLOAT64, FLOAT64]
+            assert recorder.updates[1] == (1.0, NEW_YEAR_S * 10**9 + 123_456_789, 0, 0)
+            assert pv_access.counts()["updates"] == 4
+            assert pv_access.counts()["lost_channels"] == 1
+
+    run(main())
+
+
+def test_another_type_after_a_disconnect(run: Run[None]) -> None:
+    async def main() -> None:
+        async with client() as (pv_access, context):
+            recorder, monitor = await subscribed(pv_access, context)
+            monitor.give(Disconnected(), stamped(NTScalar("as").type, ["a"]))
+            await until(lambda: recorder.values == [0, ["a"]])
+            assert recorder.kinds == [FLOAT64, ChannelType(ValueType.STRING, is_array=True)]
+
+    run(main())
+
+
+def test_a_loss_before_the_first_value_is_not_told(run: Run[None]) -> None:
+    async def main() -> None:
+        async with client() as (pv_access, context):
+            recorder = PvaRecorder("PV")
+            pv_access.subscribe(recorder)
+            context.monitors[0].give(Disconnected(), Disconnected(), double(1))
+            await until(lambda: recorder.updates)
+            assert recorder.story == ["connected", "update"]
+
+    run(main())
+
+
+@pytest.mark.parametrize("end", [RemoteError("no"), Finished(), Cancelled(), RuntimeError("a bug")], ids=repr)
+def test_a_subscription_that_is_ended_is_made_again(run: Run[None], end: Exception) -> None:
+    async def main() -> None:
+        async with client() as (pv_access, context):
+            recorder, monitor = await subscribed(pv_access, context)
+            monitor.give(end)
+            await until(lambda: len(context.monitors) == 2)
+            await until(lambda: monitor.closed)
+            assert recorder.story == ["connected", "update", "disconnected"]
+            monitor.give(double(9))
+            context.monitors[1].give(double(1))
+            await until(lambda: len(recorder.updates) == 2)
+            assert recorder.values == [0, 1]
+            assert pv_access.counts()["ended_subscriptions"] == 1
+
+    run(main())
+
+
+def test_refusals_come_ever_more_slowly_and_are_said_once(run: Run[None], caplog: pytest.LogCaptureFixture) -> None:
+    async def main() -> None:
+        async with client() as (pv_access, context):
+            recorder = PvaRecorder("PV")
+            pv_access.subscribe(recorder)
+            times = []
+            for n in range(5):
+                await until(lambda n=n: len(context.monitors) == n + 1)
+                times.append(time.monotonic())
+                context.monitors[-1].give(RemoteError("access denied"))
+            pauses = [after - before for before, after in pairwise(times)]
+            # The fourth is eight times the first, less a quarter at most by chance.
+            assert pauses[-1] > 0.055
+            assert recorder.heard == []
+            assert len(caplog.records) == 1
+            assert "PV" in caplog.text
+            assert "access denied" in caplog.text
+
+    run(main())
+
+
+def test_a_library_that_raises_is_asked_again(run: Run[None], monkeypatch: pytest.MonkeyPatch) -> None:
+    async def main() -> None:
+        async with client() as (pv_access, context):
+            with monkeypatch.context() as refusing:
+                refusing.setattr(FakeContext, "refusal", RuntimeError("no"))
+                recorder = PvaRecorder("PV")
+                pv_access.subscribe(recorder)
+                await until(lambda: pv_access.counts()["ended_subscriptions"] > 1)
+            await until(lambda: context.monitors)
+            context.monitors[-1].give(double(1))
+            await until(lambda: recorder.updates)
+
+    run(main())
+
+
+@pytest.mark.parametrize("name", ["", "\ud800", "a\0b", "x" * 1001])
+def test_what_cannot_be_a_name_is_never_asked_for(run: Run[None], name: str) -> None:
+    async def main() -> None:
+        pv_access = PvAccess(PvAccessSettings(), never_connected_after_s=0.05)
+        async with running(pv_access):
+            recorder = PvaRecorder(name)
+            pv_access.subscribe(recorder)
+            await until(lambda: recorder.story == ["never_connected"])
+            assert FakeContext.made[-1].monitors == []
+            pv_access.unsubscribe(recorder)
+
+    run(main())
+
+
+def test_what_cannot_be_read_is_counted_and_the_next_update_is_forwarded(run: Run[None]) -> None:
+    async def main() -> None:
+        async with client() as (pv_access, context):
+            recorder = PvaRecorder("PV")
+            pv_access.subscribe(recorder)
+            texts = NTScalar("as").type
+            context.monitors[0].give(stamped(texts, ["a"]), stamped(texts, [b"\xb0"]), stamped(texts, ["b"]))
+            await until(lambda: recorder.values == [["a"], ["b"]])
+            assert [type(error) for error in recorder.errors] == [UnicodeDecodeError]
+            assert pv_access.counts()["failed_updates"] == 1
+
+    run(main())
+
+
+def test_a_structure_without_a_value_is_counted_and_may_change(run: Run[None]) -> None:
+    async def main() -> None:
+        async with client() as (pv_access, context):
+            recorder = PvaRecorder("PV")
+            pv_access.subscribe(recorder)
+            strange = Value(Type([("x", "d")]), {"x": 1.0})
+            context.monitors[0].give(strange, strange)
+            await until(lambda: len(recorder.errors) == 2)
+            assert recorder.story == ["failed", "failed"]
+            context.monitors[0].give(Disconnected(), double(1))
+            await until(lambda: recorder.updates)
+            assert recorder.story == ["failed", "failed", "connected", "update"]
+
+    run(main())
+
+
+def test_no_time_is_the_time_of_receipt(run: Run[None]) -> None:
+    async def main() -> None:
+        async with client() as (pv_access, context):
+            bare, unset = PvaRecorder("BARE"), PvaRecorder("UNSET")
+            pv_access.subscribe(bare)
+            pv_access.subscribe(unset)
+            begin = time.time_ns()
+            context.monitors[0].give(Value(Type([("value", "i")]), {"value": 7}))
+            context.monitors[1].give(Value(DOUBLE, {"value": 1.5}))
+            await until(lambda: bare.updates and unset.updates)
+            for recorder in (bare, unset):
+                assert begin <= recorder.updates[0][1] <= time.time_ns()
+                assert recorder.updates[0][2:] == (0, 0)
+            assert pv_access.counts()["updates_without_time"] == 2
+
+    run(main())
+
+
+def test_alarms_and_their_texts(run: Run[None]) -> None:
+    async def main() -> None:
+        async with client() as (pv_access, context):
+            recorder, monitor = await subscribed(pv_access, context)
+            alarms = [("HIGH_ALARM", 1), ("HIGH_ALARM", 2), ("too hot \xb0", 2), ("", 0), ("UDF", 3)]
+            for message, severity in alarms:
+                text = message.encode("latin-1")
+                monitor.give(double(1, alarm={"severity": severity, "status": 1, "message": text}), later(2))
+            await until(lambda: len(recorder.updates) == 11)
+            # An update that says nothing of the alarm has the alarm of the one before; here it says there is none.
+            assert [update[2:] for update in recorder.updates[1::2]] == [(4, 1), (4, 2), (17, 2), (0, 0), (17, 3)]
+            assert [update[2:] for update in recorder.updates[2::2]] == [(4, 1), (4, 2), (17, 2), (0, 0), (17, 3)]
+            # Said before the update they belong to, which comes after `connected` and one update each.
+            assert recorder.messages == [(1, ""), (2, "HIGH_ALARM"), (6, "too hot \xb0"), (8, ""), (10, "UDF")]
+
+    run(main())
+
+
+def test_units_are_told_after_the_connection_and_when_they_change(run: Run[None]) -> None:
+    async def main() -> None:
+        async with client() as (pv_access, context):
+            recorder = PvaRecorder("PV")
+            pv_access.subscribe(recorder)
+            monitor = context.monitors[0]
+            monitor.give(double(1, display={"units": "mm"}), later(2))
+            monitor.give(double(3, display={"units": b"\xb0C"}), double(4, display={"units": "\xb0C"}))
+            await until(lambda: len(recorder.updates) == 4)
+            assert recorder.descriptions == [(1, "mm", ()), (3, "\xb0C", ())]
+
+    run(main())
+
+
+def test_enum_strings_are_told_and_a_change_of_them_alone_is_no_update(run: Run[None]) -> None:
+    async def main() -> None:
+        async with client() as (pv_access, context):
+            recorder = PvaRecorder("PV")
+            pv_access.subscribe(recorder)
+            structure = NTEnum().type
+            renamed = stamped(structure, {"index": 1, "choices": ["off", "running"]})
+            renamed.unmark()
+            renamed.mark("value.choices")
+            moved = stamped(structure, {"index": 0, "choices": ["off", "running"]})
+            context.monitors[0].give(stamped(structure, {"index": 1, "choices": ["off", "on"]}), renamed, moved)
+            await until(lambda: len(recorder.updates) == 2)
+            assert recorder.values == [1, 0]
+            assert recorder.descriptions == [(1, "", ("off", "on")), (2, "", ("off", "running"))]
+            assert pv_access.counts()["property_updates"] == 1
+
+    run(main())
+
+
+def test_a_change_of_limits_alone_is_no_update(run: Run[None]) -> None:
+    async def main() -> None:
+        async with client() as (pv_access, context):
+            recorder, monitor = await subscribed(pv_access, context)
+            limits = double(0)
+            limits.unmark()
+            limits["display.limitHigh"] = 20.0
+            monitor.give(limits, later(1))
+            await until(lambda: len(recorder.updates) == 2)
+            assert recorder.values == [0, 1]
+            assert pv_access.counts()["updates"] == 2
+            assert pv_access.counts()["property_updates"] == 1
+
+    run(main())
+
+
+def test_the_loop_is_woken_once_for_all_that_is_ready(run: Run[None]) -> None:
+    async def main() -> None:
+        async with client() as (pv_access, context):
+            recorders = [PvaRecorder(f"PV{n}") for n in range(50)]
+            for recorder in recorders:
+                pv_access.subscribe(recorder)
+            # The loop does not turn meanwhile.
+            for monitor in context.monitors:
+                monitor.give(double(1), double(2))
+            await until(lambda: all(len(recorder.updates) == 2 for recorder in recorders))
+            assert pv_access.counts()["wake_ups"] == 1
+            for monitor in context.monitors:
+                monitor.give(later(3))
+            await until(lambda: all(len(recorder.updates) == 3 for recorder in recorders))
+            assert pv_access.counts()["wake_ups"] == 2
+
+    run(main())
+
+
+def test_a_long_queue_does_not_keep_the_loop_nor_other_pvs(run: Run[None]) -> None:
+    async def main() -> None:
+        async with client() as (pv_access, context):
+            busy, other = PvaRecorder("BUSY"), PvaRecorder("OTHER")
+            busy.on_update = lambda: time.sleep(0.001)
+            pv_access.subscribe(busy)
+            pv_access.subscribe(other)
+            context.monitors[0].give(*(double(n) for n in range(600)))
+            context.monitors[1].give(double(1))
+            longest = 0.0
+            while len(busy.updates) < 600:
+                begin = time.monotonic()
+                await asyncio.sleep(0)
+                longest = max(longest, time.monotonic() - begin)
+                assert other.updates or len(busy.updates) < 40
+            assert longest < 0.3
+            assert busy.values == list(range(600))
+
+    run(main())
+
+
+def test_a_queue_that_was_full_is_counted(run: Run[None]) -> None:
+    async def main() -> None:
+        async with client(queue_size=40) as (pv_access, context):
+            recorder, monitor = await subscribed(pv_access, context)
+            monitor.give(*(later(n) for n in range(39)))
+            await until(lambda: len(recorder.updates) == 40)
+            assert pv_access.counts()["full_queues"] == 0
+            monitor.give(*(later(n) for n in range(40)))
+            await until(lambda: pv_access.counts()["full_queues"] == 1)
+
+    run(main())
+
+
+def test_a_listener_that_leaves_in_the_midst_hears_nothing_more(run: Run[None]) -> None:
+    async def main() -> None:
+        async with client() as (pv_access, context):
+
+            class Leaving(PvaRecorder):
+                def connected(self, kind: ChannelType) -> None:
+                    super().connected(kind)
+                    pv_access.unsubscribe(self)
+
+            leaving, stays = Leaving("PV"), PvaRecorder("PV")
+            pv_access.subscribe(leaving)
+            pv_access.subscribe(stays)
+            for monitor in context.monitors:
+                monitor.give(double(1), later(2), Disconnected())
+            await until(lambda: stays.count("disconnected"))
+            assert leaving.story == ["connected"]
+            assert leaving.descriptions == []
+            assert stays.values == [1, 2]
+
+    run(main())
+
+
+def test_a_library_that_hangs_does_not_keep_the_service_from_closing(
+    run: Run[None], monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(p4p_client, "_CLOSE_TIMEOUT_S", 0.1)
+
+    async def main() -> None:
+        async with client() as (_, context):
+            context.may_close.clear()
+        assert not context.closed
+        context.may_close.set()
+        await until(lambda: context.closed)
+        assert "could not be closed" in caplog.text
+
+    run(main())
+
+
+def test_moves_that_have_no_meaning_raise() -> None:
+    assert after(State.SEARCHING, Event.FIRST_VALUE) is State.SUBSCRIBED
+    with pytest.raises(IllegalMove, match="FIRST_VALUE while CLOSED"):
+        after(State.CLOSED, Event.FIRST_VALUE)
