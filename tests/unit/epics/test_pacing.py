@@ -33,7 +33,7 @@ def test_a_pv_is_due_at_once_and_then_after_doubling_delays_up_to_the_longest() 
     search.add(1, 0.0)
     at = [now for now, _ in searches(search, 0.0, 300.0)]
     gaps = [later - earlier for earlier, later in pairwise(at)]
-    expected = [0.1, 0.2, 0.4, 0.8, 1.6, 3.2, 6.4, 12.8, 25.6, 30.0, 30.0]
+    expected = [0.25, 0.5, 1.0, 2.0, 4.0, 8.0, 16.0, 30.0, 30.0]
     assert gaps[: len(expected)] == pytest.approx(expected, abs=TICK_S + 1e-6)
     assert max(gaps) <= LONGEST_DELAY_S + TICK_S
 
@@ -54,7 +54,7 @@ def test_jitter_is_drawn_for_each_search() -> None:
     search.add(1, 0.0)
     search.add(2, 0.0)
     assert list(search.due(0.0)) == [1, 2]
-    assert list(search.due(0.08)) == [1]
+    assert list(search.due(0.8 * FIRST_DELAY_S)) == [1]
 
 
 CASES = {
@@ -99,7 +99,7 @@ def test_a_restart_begins_with_the_shortest_delay_again() -> None:
     search.add(1, 0.0)
     searches(search, 0.0, 100.0)
     search.restart(100.0)
-    assert len(searches(search, 100.0, 101.0)) >= 4
+    assert len(searches(search, 100.0, 101.0)) >= 3
 
 
 def test_what_the_budget_did_not_allow_stays_due_and_goes_first() -> None:
