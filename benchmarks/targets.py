@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from math import isnan
 
 from benchmarks.results import Results, cost, of
+from benchmarks.trial import Trial
 
 _AT_LEAST_S = 60.0
 _FULL = 0.9
@@ -69,12 +70,24 @@ def _held(results: Results) -> Iterator[Check]:
     if trial is None:
         yield Check("Highest rate held", target, "none", False)
         return
-    cores = {name: trial.window.cores(name) for name in trial.window.cpu_s}
-    shares = ", ".join(f"{name} {share:.0%}" for name, share in cores.items())
-    machine_full = sum(cores.values()) >= _FULL * int(results.machine["cores"])
-    enough = trial.window.records_per_s >= 0.98 * 200_000 or (machine_full and cores["forwarder"] < _FULL)
-    figure = f"{trial.window.records_per_s:,.0f}/s for {trial.window.seconds:.0f} s; of a core: {shares}"
+    too_much = [t for t in results.sustained if t.asked_per_s > trial.asked_per_s]
+    figure = f"{trial.window.records_per_s:,.0f}/s for {trial.window.seconds:.0f} s ({_shares(trial)})"
+    machine_full = False
+    if too_much:
+        above = min(too_much, key=lambda t: t.asked_per_s)
+        machine_full = _in_all(above) >= _FULL * int(results.machine["cores"])
+        figure += f"; asked for {above.asked_per_s:,}/s: {above.window.records_per_s:,.0f}/s ({_shares(above)})"
+    enough = trial.window.records_per_s >= 0.98 * 200_000 or machine_full
     yield Check("Highest rate held", target, figure, enough and trial.window.seconds >= _AT_LEAST_S)
+
+
+def _shares(trial: Trial) -> str:
+    shares = ", ".join(f"{name} {trial.window.cores(name):.0%}" for name in trial.window.cpu_s)
+    return f"of a core: {shares}"
+
+
+def _in_all(trial: Trial) -> float:
+    return sum(trial.window.cores(name) for name in trial.window.cpu_s)
 
 
 def _pvs(results: Results) -> Iterator[Check]:
