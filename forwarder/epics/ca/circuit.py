@@ -6,6 +6,7 @@ Value messages, which are nearly all that comes, are decoded right here. Everyth
 
 import asyncio
 import logging
+import time
 from collections import deque
 from collections.abc import Callable, Iterable
 from struct import Struct
@@ -46,8 +47,11 @@ _ACCESS_RIGHTS = 22
 _REQUESTED_AT_ONCE = 200
 """Channels being created at a time: about 20 ms of work."""
 _WORTH_READING = 32_768
-"""Bytes. A connection that brings so much at once is read at once again: a server whose send buffer is full would merge
-updates."""
+"""Bytes. A connection that brings so much at once is not held for a while: a server whose send buffer is full would
+merge updates."""
+_LARGE_VALUE = 4096
+"""Bytes. Arrays of this size fill the buffers of a held connection within a few updates."""
+_FLOWS_S = 0.25
 _DYNAMIC_LENGTH_SINCE = 13
 """The minor version of the protocol from which on a server understands a subscription for any length."""
 _SMALLEST_LIMIT = 16_384
@@ -169,6 +173,8 @@ class Circuit(asyncio.Protocol):
         self._skip = 0
         self._out: list[bytes] = []
         self._strangers = 0
+        self._flows_until = 0.0
+        """Until then it brings so much that it is never held."""
         self._over = False
         """Lost, or closed by the owner: nothing more is read, and nobody is told anything."""
 
@@ -256,7 +262,9 @@ class Circuit(asyncio.Protocol):
             rest = data[at:]
             self._parts = [rest]
             self._have = len(rest)
-        if self._hold and self._transport and self.updates > updates and len(data) < _WORTH_READING:
+        if len(data) >= _WORTH_READING:
+            self._flows_until = time.monotonic() + _FLOWS_S
+        elif self._hold and self._transport and self.updates > updates and time.monotonic() >= self._flows_until:
             self._hold(self._transport)
 
     def _read(self, data: bytes) -> int:
@@ -329,6 +337,8 @@ class Circuit(asyncio.Protocol):
             self._refuse(identifier, f"no value, but the error status {status}")
             return
         self.updates += 1
+        if size >= _LARGE_VALUE:
+            self._flows_until = time.monotonic() + _FLOWS_S
         try:
             self._of_any[identifier].update(*events.decode(data_type, count, data, at, size))
         except Exception as error:  # noqa: BLE001  (whatever an update does must not end the circuit)
