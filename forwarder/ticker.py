@@ -29,12 +29,12 @@ class Ticker:
         self._busy = asyncio.Event()
         self._next: asyncio.Future[None] | None = None
 
-    def hold(self, transport: Readable) -> None:
-        """Do not read this transport until the next tick."""
-        if not transport.is_closing():
+    def hold(self, transport: Readable | None) -> None:
+        """Something has come: do not read this transport until the next tick. None: there is nothing to hold back."""
+        self._busy.set()
+        if transport is not None and not transport.is_closing():
             transport.pause_reading()
             self._held.append(transport)
-            self._busy.set()
 
     async def tick(self) -> None:
         """Wait until everything that was held has been read at the next tick."""

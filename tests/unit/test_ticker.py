@@ -2,6 +2,8 @@
 
 import asyncio
 
+import pytest
+
 from forwarder.ticker import Ticker
 
 
@@ -56,7 +58,8 @@ def test_a_transport_that_closes_is_left_alone() -> None:
     assert asyncio.run(scene()) == ["paused"]
 
 
-def test_it_ticks_seldom_while_nothing_is_held_and_at_once_when_something_is() -> None:
+@pytest.mark.parametrize("arrived", [Transport([]), None], ids=["held", "not held"])
+def test_it_ticks_seldom_while_nothing_comes_and_at_once_when_something_does(arrived: Transport | None) -> None:
     async def scene() -> tuple[float, float]:
         loop = asyncio.get_running_loop()
         ticker = Ticker(0.01, idle_period_s=0.5)
@@ -67,7 +70,7 @@ def test_it_ticks_seldom_while_nothing_is_held_and_at_once_when_something_is() -
             await ticker.tick()
             idle = loop.time() - begin
             begin = loop.time()
-            loop.call_later(0.05, ticker.hold, Transport([]))
+            loop.call_later(0.05, ticker.hold, arrived)
             await ticker.tick()
             busy = loop.time() - begin
         running.cancel()

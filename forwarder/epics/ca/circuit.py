@@ -134,11 +134,12 @@ class Circuit(asyncio.Protocol):
         *,
         identity: tuple[str, str],
         max_array_bytes: int,
-        hold: Callable[[asyncio.Transport], None] | None = None,
+        hold: Callable[[asyncio.Transport | None], None] | None = None,
     ) -> None:
         """`identity` is the host and user name that access rules of the server may ask for.
 
-        `hold` stops the reading until it is worth it again.
+        `hold` is told when updates have come, and stops the reading until it is worth it again; with None it is only
+        told.
         """
         self._hold = hold
         self.address = address
@@ -264,8 +265,8 @@ class Circuit(asyncio.Protocol):
             self._have = len(rest)
         if len(data) >= _WORTH_READING:
             self._flows_until = time.monotonic() + _FLOWS_S
-        elif self._hold and self._transport and self.updates > updates and time.monotonic() >= self._flows_until:
-            self._hold(self._transport)
+        if self._hold and self._transport and self.updates > updates:
+            self._hold(self._transport if time.monotonic() >= self._flows_until else None)
 
     def _read(self, data: bytes) -> int:
         """Read all whole frames; where the first that is not whole begins. Sets how many bytes that one needs."""

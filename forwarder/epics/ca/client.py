@@ -46,9 +46,12 @@ class ChannelAccess:
         self,
         settings: ChannelAccessSettings,
         never_connected_after_s: float,
-        hold: Callable[[asyncio.Transport], None] | None = None,
+        hold: Callable[[asyncio.Transport | None], None] | None = None,
     ) -> None:
-        """`hold` stops the reading of a connection until it is worth it again; without it, all is read at once."""
+        """`hold` is told when updates have come, and stops the reading of their connection until it is worth it again.
+
+        It gets None where the reading goes on. Without it, all is read at once.
+        """
         self._hold = hold
         self._settings = settings
         self._grace_s = never_connected_after_s
