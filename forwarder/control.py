@@ -9,7 +9,8 @@ from typing import Protocol
 from .commands import UNKNOWN, dialect, parse
 from .errors import BadCommand, BadStream
 from .model import Add, Command, Exit, Remove, Replace, Stream, Transport
-from .pipeline import Pipeline, Route, check
+from .pipeline import Pipeline, check
+from .route import Route
 from .streams import StreamTable
 
 log = logging.getLogger(__name__)
@@ -22,6 +23,7 @@ class Subscriber(Protocol):
     """What opens and closes subscriptions of one transport."""
 
     def subscribe(self, listener: Route) -> None: ...
+    def describe(self, listener: Route) -> None: ...
     def unsubscribe(self, listener: Route) -> None: ...
 
 
@@ -89,9 +91,14 @@ class Control:
             if route is not None:
                 self._subscribers[stream.transport].unsubscribe(route)
         for stream in changes.opened:
+            subscriber = self._subscribers[stream.transport]
             route = self._pipeline.open(stream)
             if route is not None:
-                self._subscribers[stream.transport].subscribe(route)
+                subscriber.subscribe(route)
+                continue
+            route = self._pipeline.route(stream)
+            if route.wants_description:
+                subscriber.describe(route)
         for stream in changes.updated:
             self._pipeline.update(stream)
         log.info(

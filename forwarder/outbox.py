@@ -14,6 +14,10 @@ from .model import Message
 RECORD_OVERHEAD = 200
 """Bytes that a waiting message takes beside its value: tuple, numbers and headers of the objects (CPython, 64 bit)."""
 
+_ODD_MS = 3_600_000
+"""Further from now, a time is the first suspect when the broker accepts one of a batch not; it is Kafka's own default
+for the future (log.message.timestamp.after.max.ms)."""
+
 
 @dataclass(slots=True)
 class Chunk:
@@ -89,6 +93,21 @@ class Flight:
         self._land()
         self.queue.chunks.appendleft(Chunk(self.messages, self.size, alone=True))
 
+    def restamped(self, now_ms: int) -> bool:
+        """The broker does not accept a time in it: the odd ones become now, or else all; False when they are now.
+
+        The messages are again the oldest that wait.
+        """
+        odd = [m for m in self.messages if abs(m[2] - now_ms) > _ODD_MS] or [m for m in self.messages if m[2] != now_ms]
+        if not odd:
+            return False
+        self._land()
+        changed = set(map(id, odd))
+        messages = [(key, value, now_ms) if id(m) in changed else m for m in self.messages for key, value, _ in (m,)]
+        self.queue.chunks.appendleft(Chunk(messages, self.size, alone=True))
+        self.queue.lane.restamped += len(odd)
+        return True
+
     def refused(self, reason: str) -> Message | None:
         """The broker will never take this batch: one message is dropped and returned, more are halved to try again."""
         self._land()
@@ -119,6 +138,7 @@ class Lane:
         "incoming",
         "partitions",
         "queued",
+        "restamped",
         "topic",
         "unplaced",
         "waiting_bytes",
@@ -139,6 +159,8 @@ class Lane:
         self.acknowledged_by_schema: Counter[str] = Counter()
         self.dropped: Counter[str] = Counter()
         """Messages given up, by reason."""
+        self.restamped = 0
+        """Messages whose time the broker did not accept, and that were given the time of now in Kafka."""
         self.waiting_bytes = 0
         """Memory of what waits or flies; what came since the last tick is not yet in it."""
 

@@ -17,6 +17,7 @@ from .control import Control
 from .encode import x5f2
 from .epics.ca.client import ChannelAccess
 from .epics.interface import Client
+from .epics.p4p_client import PvAccess
 from .epics.simulated import Simulated
 from .errors import BadCommand, BadSetting, BadStream
 from .kafka.cluster import Cluster
@@ -25,8 +26,9 @@ from .kafka.sender import Sender
 from .model import Add, Transport
 from .observe.status import StreamList
 from .outbox import Lane, Outbox
-from .pipeline import Clocks, Pipeline
+from .pipeline import Pipeline
 from .repeats import Repeats
+from .route import Clocks
 from .settings.types import ClusterSettings, EventLoop, Settings
 from .ticker import Ticker
 
@@ -41,6 +43,7 @@ _STATUS_CLUSTER = "status"
 _LAST_STATUS_S = 2.0
 """How long the last status, and only that, may take to be sent."""
 _REPEAT_RESOLUTION_S = 0.02
+_SHOWN_REFUSALS = 20
 
 
 def main(settings: Settings) -> int:
@@ -64,10 +67,11 @@ class Service:
         self._clocks = Clocks(time.time_ns, time.monotonic)
         self._outbox = Outbox(settings.producer.max_waiting_bytes)
         self._repeats = Repeats(settings.repeat_period_s)
-        self._pipeline = Pipeline(self._outbox, self._repeats, self._clocks, settings.service_id)
+        self._pipeline = Pipeline(self._outbox, self._repeats, self._clocks, settings.service_id, settings.times)
         self._ticker = Ticker(settings.producer.linger_s)
         self._clients: dict[Transport, Client] = {
             Transport.CA: ChannelAccess(settings.ca, settings.never_connected_after_s, self._ticker.hold),
+            Transport.PVA: PvAccess(settings.pva, settings.never_connected_after_s),
             Transport.FAKE: Simulated(settings.fake_period_s),
         }
         self._stop = asyncio.Event()
@@ -187,6 +191,7 @@ class Service:
             await reader.reading.wait()
         while True:
             self._status_due.clear()
+            self._pipeline.times.look()
             self._send_status("running")
             with suppress(TimeoutError):
                 async with asyncio.timeout(self._settings.status_interval_s):
@@ -217,7 +222,8 @@ class Service:
             os.getpid(),
             int(settings.status_interval_s * 1000),
         )
-        text = self._streams.status(state, {"statistics": self._statistics(), "config": self._config_state()})
+        more = {"statistics": self._statistics(), "config": self._config_state(), "unsendable": self._unsendable()}
+        text = self._streams.status(state, more)
         lane.append((settings.service_id.encode(), x5f2.encode(sender, text), time.time_ns() // 1_000_000))
 
     def _config_state(self) -> Mapping[str, Any]:
@@ -230,7 +236,17 @@ class Service:
             "last_refusal": counts.last_refusal,
         }
 
+    def _unsendable(self) -> Mapping[str, Any]:
+        """Streams whose schema has no place for what their PV delivers, as many as one wants to read."""
+        refusals = list(self._pipeline.refusals())
+        shown = [
+            {"channel": o.stream.channel, "schema": o.stream.schema, "topic": o.stream.topic, "reason": o.refused}
+            for o in refusals[:_SHOWN_REFUSALS]
+        ]
+        return {"count": len(refusals), "streams": shown}
+
     def _statistics(self) -> dict[str, Any]:
+        pipeline = self._pipeline
         lanes = self._data_lanes()
         by_schema: dict[str, int] = {}
         dropped: dict[str, int] = {}
@@ -241,17 +257,25 @@ class Service:
                 dropped[reason] = dropped.get(reason, 0) + count
         return {
             "uptime_s": round(time.time() - self._started_at, 3),
-            "updates_received": self._pipeline.received,
-            "updates_failed": self._pipeline.errors,
-            "values_repeated": self._pipeline.repeated,
-            "values_introduced": self._pipeline.introduced,
+            "updates_received": pipeline.received,
+            "updates_failed": pipeline.errors,
+            "updates_refused_by_a_schema": pipeline.refused_updates,
+            "updates_out_of_order": pipeline.times.out_of_order,
+            "updates_dropped_as_out_of_order": pipeline.dropped,
+            "updates_in_the_future": pipeline.times.in_the_future,
+            "updates_too_old_for_kafka": pipeline.times.clamped,
+            "pvs_with_another_type": pipeline.type_changes,
+            "pvs_from_another_server": pipeline.moves,
+            "values_repeated": pipeline.repeated,
+            "values_introduced": pipeline.introduced,
             "messages_appended": sum(lane.appended for lane in lanes),
             "messages_acknowledged": sum(lane.acknowledged for lane in lanes),
             "messages_by_schema": by_schema,
+            "messages_restamped": sum(lane.restamped for lane in lanes),
             "messages_waiting": self._data_waiting(),
             "messages_dropped": sum(dropped.values()),
             "dropped_by_reason": dropped,
-            "pvs": dict(self._pipeline.states()),
+            "pvs": dict(pipeline.states()),
             "clients": {transport.name.lower(): dict(client.counts()) for transport, client in self._clients.items()},
             "topics_in_trouble": {k: v for sender in self._senders.values() for k, v in sender.problems().items()},
         }

@@ -44,6 +44,7 @@ class Schema:
 
 SCHEMAS = {
     "f142": Schema(f142.encoder, ep00.SCHEMA, ep00.encode, alarm_event=None, units_event=None),
+    "text_f142": Schema(f142.text_encoder, ep00.SCHEMA, ep00.encode, alarm_event=None, units_event=None),
     "f144": Schema(f144.encoder),
     "tdct": Schema(tdct.encoder, may_be_empty=True),
     "se00": Schema(se00.encoder),

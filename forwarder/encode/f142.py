@@ -3,8 +3,11 @@
 from functools import cache
 from typing import cast
 
+import numpy as np
+import numpy.typing as npt
 from flatbuffers import Builder
 
+from .. import chars
 from ..model import ChannelType, Value, ValueType
 from . import logdata
 from .logdata import NUMBERS, EndingEncoder, Form
@@ -12,6 +15,8 @@ from .refusal import no_place
 from .template import Cut, Field, cut, finish, named, placeholder, position, root_of, table_around, target, text
 
 SCHEMA = "f142"
+TEXT_SCHEMA = "text_f142"
+"""What the configuration says for f142 with an array of characters as a text."""
 
 _STRING = 21
 _ARRAY_STRING = 22
@@ -147,6 +152,20 @@ class StringEncoder(EndingEncoder):
         return self._alarmed_start(time_ns, status, severity) + text(cast("str", value))
 
 
+class CharsEncoder(StringEncoder):
+    """Encodes the updates of a PV whose array of characters is a text up to its first NUL."""
+
+    __slots__ = ()
+
+    def encode(self, value: Value, time_ns: int) -> bytes:
+        """A message that says nothing of the alarm, because it has not changed."""
+        return super().encode(_text_of(value), time_ns)
+
+    def encode_with_alarm(self, value: Value, time_ns: int, status: int, severity: int) -> bytes:
+        """A message with EPICS alarm status and severity."""
+        return super().encode_with_alarm(_text_of(value), time_ns, status, severity)
+
+
 class StringsEncoder:
     """Encodes the updates of a PV that holds an array of texts: rare, so it is built anew each time."""
 
@@ -177,6 +196,10 @@ class StringsEncoder:
         return cuts.struct.pack(head, time_ns, before_status, status, before_severity, severity, tail)
 
 
+def _text_of(value: Value) -> str:
+    return chars.text(cast("npt.NDArray[np.generic]", value).tobytes())
+
+
 def _alarm(status: int, severity: int) -> tuple[int, int]:
     """EPICS's numbers as f142's; a status that EPICS does not have is UDF (17)."""
     return status if 0 <= status <= _LAST_STATUS else 17, _SEVERITY[severity] if 0 <= severity <= 3 else _SEVERITY[3]
@@ -193,3 +216,15 @@ def encoder(source_name: str, kind: ChannelType) -> NumberEncoder | ArrayEncoder
     if kind.element not in NUMBERS:
         raise no_place(source_name, SCHEMA, kind)
     return ArrayEncoder(kind.element, name) if kind.is_array else NumberEncoder(kind.element, name)
+
+
+def text_encoder(source_name: str, kind: ChannelType) -> StringEncoder:
+    """The encoder of one PV that holds a text, or an array of characters that is one.
+
+    Raises CannotEncode for everything else: a PV asked for as a text must not become something else.
+    """
+    if kind.is_array and kind.element in (ValueType.INT8, ValueType.UINT8):
+        return CharsEncoder(source_name.encode())
+    if kind.element is ValueType.STRING and not kind.is_array:
+        return StringEncoder(source_name.encode())
+    raise no_place(source_name, TEXT_SCHEMA, kind)

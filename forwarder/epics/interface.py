@@ -9,17 +9,31 @@ from forwarder.model import ChannelType, Value
 class Listener(Protocol):
     """Who wants the updates of one PV."""
 
-    alarm_message: str
-    """The text of the alarm where the transport has one; empty: the status' own name. Set before the update it is
-    about, and only when it has changed."""
+    @property
+    def alarm_message(self) -> str:
+        """The text of the alarm where the transport has one; empty: the status' own name."""
+        ...
+
+    @alarm_message.setter
+    def alarm_message(self, text: str) -> None:
+        """Set before the update it is about, and only when it has changed."""
+        ...
 
     @property
     def channel(self) -> str:
         """Name of the PV."""
         ...
 
-    def connected(self, kind: ChannelType) -> None:
-        """The PV has connected, or connected again, and this is its type; its first update follows."""
+    @property
+    def wants_description(self) -> bool:
+        """Whether it has a use for `described`; a client that has to ask the server for it does so only then."""
+        ...
+
+    def connected(self, kind: ChannelType, server: str = "") -> None:
+        """The PV has connected, or connected again, and this is its type; its first update follows.
+
+        `server` is the `host:port` that serves it, empty where the client does not learn that.
+        """
         ...
 
     def described(self, units: str, choices: tuple[str, ...]) -> None:
@@ -56,6 +70,10 @@ class Client(Protocol):
 
     def subscribe(self, listener: Listener) -> None:
         """Search the listener's PV, subscribe to it, and keep doing so whatever happens to its server."""
+        ...
+
+    def describe(self, listener: Listener) -> None:
+        """A subscribed listener has come to want its description: tell it, now if it is connected."""
         ...
 
     def unsubscribe(self, listener: Listener) -> None:

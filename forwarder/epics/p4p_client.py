@@ -66,8 +66,8 @@ _changed: Callable[[Fields, bytes], bool] = Fields.__bases__[0].changed
 
 
 @lru_cache(maxsize=1000)
-def _layout(structure: tuple[Any, ...]) -> Layout:
-    return layout_of(structure)
+def _layout(structure: tuple[Any, ...], is_text: bool) -> Layout:
+    return layout_of(structure, is_text)
 
 
 def _frozen(structure: Any) -> Any:
@@ -85,7 +85,7 @@ class _Counts:
         self.properties = 0
         """Updates that were about limits, units and the like, with the value, the alarm and the time as before."""
         self.untimed = 0
-        """Updates without a time, or with one that was never set: they have the time of their receipt."""
+        """Updates without a time, or with one that was never set or is before 1970: theirs is that of their receipt."""
         self.failed = 0
         """Updates that could not be read, or whose listener raised an error."""
         self.full_queues = 0
@@ -103,8 +103,9 @@ class _Nobody:
 
     channel = ""
     alarm_message = ""
+    wants_description = False
 
-    def connected(self, kind: ChannelType) -> None:
+    def connected(self, kind: ChannelType, server: str = "") -> None:
         pass
 
     def described(self, units: str, choices: tuple[str, ...]) -> None:
@@ -163,8 +164,12 @@ class _Reader:
         self._listener.connected(self._layout.kind)
         self._alarm(fields, first=True)
         self._describe(fields)
-        self._listener.described(self._units, self._choices)
+        self.tell_description()
         self._update(fields)
+
+    def tell_description(self) -> None:
+        """Say what the units or enum strings are, again if need be."""
+        self._listener.described(self._units, self._choices)
 
     def update(self, fields: Fields) -> None:
         """Any later value."""
@@ -176,7 +181,9 @@ class _Reader:
 
     def _update(self, fields: Fields) -> None:
         value, seconds, nanoseconds = self._read(fields)
-        time_ns = seconds * 1_000_000_000 + nanoseconds or self._time_of_receipt()
+        time_ns = seconds * 1_000_000_000 + nanoseconds
+        if seconds < 0 or time_ns <= 0:
+            time_ns = self._time_of_receipt()
         self._listener.update(value, time_ns, self._status, self._severity)
 
     def _time_of_receipt(self) -> int:
@@ -198,7 +205,7 @@ class _Reader:
         before = self._units, self._choices
         self._describe(fields)
         if before != (self._units, self._choices):
-            self._listener.described(self._units, self._choices)
+            self.tell_description()
         return not any(_changed(fields, field) for field in self._news)
 
     def _describe(self, fields: Fields) -> None:
@@ -353,6 +360,12 @@ class PvAccess:
         else:
             log.warning("%.60r cannot be the name of a PV: it is never searched", listener.channel)
 
+    def describe(self, listener: Listener) -> None:
+        """A subscribed listener has come to want its description: tell it, now if it is connected."""
+        reader = self._channels[listener].reader
+        if reader is not None:
+            reader.tell_description()
+
     def unsubscribe(self, listener: Listener) -> None:
         """Stop; the listener hears nothing more."""
         channel = self._channels.pop(listener)
@@ -482,14 +495,18 @@ class PvAccess:
     def _first(self, channel: _Channel, fields: Fields) -> None:
         """The first value of a connection, and with it the structure of all that follow."""
         channel.ever_connected = True
+        name = channel.listener.channel
         try:
-            layout = _layout(_frozen(fields.type().aspy()))
+            layout = _layout(_frozen(fields.type().aspy()), name.endswith("$"))
         except UnknownStructure as error:
-            channel.take = partial(_refuse, error)
-            raise
+            # Raised again, it would grow with every update: its traceback would hold on to them.
+            refusal = error.with_traceback(None)
+            channel.take = lambda _: self._failed(channel, refusal)
+            channel.take(fields)
+            return
         channel.happened(Event.FIRST_VALUE)
         channel.subscribed_at = time.monotonic()
-        self._complained.discard(channel.listener.channel)
+        self._complained.discard(name)
         reader = channel.reader = _Reader(channel.listener, layout, self._counts)
         channel.take = reader.update
         reader.first(fields)
@@ -532,10 +549,6 @@ class PvAccess:
         channel.failures = min(channel.failures + 1, 10)
         channel.rest_until = now + rest * random.uniform(0.75, 1.25)
         self._resting.add(channel)
-
-
-def _refuse(error: Exception, _: Fields) -> None:
-    raise error
 
 
 def _is_searchable(name: str) -> bool:

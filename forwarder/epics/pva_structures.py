@@ -12,6 +12,7 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
+from forwarder import chars
 from forwarder.model import Array, Attribute, ChannelType, Image, Table, Value, ValueType
 
 Fields: TypeAlias = Any
@@ -65,11 +66,14 @@ class Layout:
     """Fields of which one changes with every update that is more than a change of properties."""
 
 
-def layout_of(structure: tuple[Any, ...]) -> Layout:
-    """How to read the values of a structure. Raises UnknownStructure when there is no way."""
+def layout_of(structure: tuple[Any, ...], is_text: bool = False) -> Layout:
+    """How to read the values of a structure, whose array of bytes may be a text.
+
+    Raises UnknownStructure when there is no way.
+    """
     _, name, members = structure
     fields = dict(members)
-    kind, value, convert = _value_reader(str(name), fields)
+    kind, value, convert = _value_reader(str(name), fields, is_text)
     has_time = _has(fields, "timeStamp", "secondsPastEpoch") and _has(fields, "timeStamp", "nanoseconds")
     has_choices = kind.element is ValueType.ENUM
     has_alarm = _has(fields, "alarm", "severity")
@@ -103,7 +107,7 @@ def texts(fields: Fields, name: bytes) -> tuple[str, ...]:
 
 
 def _value_reader(
-    name: str, fields: Mapping[str, Any]
+    name: str, fields: Mapping[str, Any], is_text: bool
 ) -> tuple[ChannelType, bytes | None, Callable[[Any], Value] | None]:
     """The type; the field to read, or None when the whole value is to be converted; and the conversion, if any."""
     if name.startswith("epics:nt/NTTable:1"):
@@ -113,6 +117,8 @@ def _value_reader(
     code = fields.get("value")
     if code == "s":
         return ChannelType(ValueType.STRING, is_array=False), None, _text
+    if is_text and code in ("ab", "aB"):
+        return ChannelType(ValueType.STRING, is_array=False), b"value", _characters
     if isinstance(code, str) and code in _SCALARS:
         return ChannelType(_SCALARS[code], is_array=False), b"value", None
     if isinstance(code, str) and code[1:] in _SCALARS:
@@ -154,6 +160,10 @@ def _as_it_is(value: Any) -> Value:
 
 def _text(fields: Fields) -> Value:
     return text(fields, b"value")
+
+
+def _characters(array: Any) -> str:
+    return "" if array is None else chars.text(array.tobytes())
 
 
 def _array_reader(code: str) -> Callable[[Any], Array]:

@@ -41,7 +41,12 @@ class Simulated:
         """Connect, and send a first value, as a real PV does."""
         self._listeners[listener] = None
         listener.connected(ChannelType(ValueType.FLOAT64, is_array=False))
+        self.describe(listener)
         self._update(listener)
+
+    def describe(self, listener: Listener) -> None:
+        """There are no units."""
+        listener.described("", ())
 
     def unsubscribe(self, listener: Listener) -> None:
         """Stop; the listener hears nothing more."""

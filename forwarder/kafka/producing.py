@@ -24,6 +24,8 @@ class Outcome(Enum):
     STORED = auto()
     REFUSED = auto()
     """It never will be stored as it is: one of its records is not acceptable."""
+    ANOTHER_TIME = auto()
+    """Nothing of the batch was stored, because the time of one of its records is not acceptable."""
     ANOTHER_IDENTITY = auto()
     """The broker does not know this producer's sequence any more; nothing of the batch was stored."""
     LATER = auto()
@@ -36,7 +38,7 @@ _OUTCOMES = {
     2: Outcome.REFUSED,  # CORRUPT_MESSAGE
     10: Outcome.REFUSED,  # MESSAGE_TOO_LARGE
     18: Outcome.REFUSED,  # RECORD_LIST_TOO_LARGE
-    32: Outcome.REFUSED,  # INVALID_TIMESTAMP
+    32: Outcome.ANOTHER_TIME,  # INVALID_TIMESTAMP
     87: Outcome.REFUSED,  # INVALID_RECORD
     45: Outcome.ANOTHER_IDENTITY,  # OUT_OF_ORDER_SEQUENCE_NUMBER
     47: Outcome.ANOTHER_IDENTITY,  # INVALID_PRODUCER_EPOCH
@@ -131,6 +133,14 @@ class Partition:
         dropped = self.flight.refused(reason)
         self._done()
         return dropped
+
+    def restamped(self, now_ms: int) -> bool:
+        """Give its odd times the time of now, milliseconds since the Unix epoch; False when all have it."""
+        assert self.flight is not None
+        if not self.flight.restamped(now_ms):
+            return False
+        self._done()
+        return True
 
     def forget_identity(self) -> None:
         """Send the same messages again, in a batch of another producer."""

@@ -69,7 +69,8 @@ class Sender:
         self._topic_faults: dict[str, RepeatingFault] = {}
         self._partition_faults: dict[PartitionQueue, RepeatingFault] = {}
         self._refusals: dict[PartitionQueue, RepeatingFault] = {}
-        """Never over: the next batch that is stored doesn't mean that the PV's next value will be."""
+        self._restamps: dict[PartitionQueue, RepeatingFault] = {}
+        """Both are never over: the next batch that is stored doesn't mean that the PV's next value will be."""
 
     async def run(self) -> None:
         """Send whatever comes until cancelled."""
@@ -217,7 +218,9 @@ class Sender:
                 self._progress.set()
                 if queue in self._partition_faults:
                     self._partition_faults[queue].over()
-            case Outcome.REFUSED:
+            case Outcome.ANOTHER_TIME if partition.restamped(time.time_ns() // 1_000_000):
+                self._fault(queue, self._restamps).occurred("a time is not accepted, Kafka is told the time of now")
+            case Outcome.ANOTHER_TIME | Outcome.REFUSED:
                 reason = REASONS[error_code]
                 dropped = partition.refused(reason)
                 self._progress.set()

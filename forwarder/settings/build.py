@@ -19,6 +19,7 @@ from .types import (
     PvAccessSettings,
     Security,
     Settings,
+    TimeSettings,
     TopicSettings,
 )
 from .uri import Address
@@ -88,6 +89,7 @@ class Builder:
             producer=self._producer(),
             ca=self._channel_access(),
             pva=self._pv_access(),
+            times=TimeSettings(v.value(t.SEND_OUT_OF_ORDER), v.value(t.FUTURE_LIMIT), v.value(t.PAST_LIMIT)),
             log=LogSettings(v.value(t.VERBOSITY), v.get(t.LOG_FILE), v.get(t.GRAYLOG) or ""),
         )
 

@@ -305,6 +305,33 @@ NEVER_CONNECTED_AFTER = Setting(
     default="10",
     metavar="S",
 )
+SEND_OUT_OF_ORDER = Setting(
+    "send-out-of-order",
+    parse.yes_or_no,
+    "Whether an update that is older than the newest of its PV is sent; either way it is counted.",
+    "yes or no",
+    "EPICS",
+    default="yes",
+    metavar="YES|NO",
+)
+FUTURE_LIMIT = Setting(
+    "future-limit",
+    parse.seconds(0, 1e9),
+    "Seconds an update's time may lie in the future; beyond, its Kafka time is that of its receipt.",
+    "a number of seconds from 0 to 1000000000",
+    "EPICS",
+    default="600",
+    metavar="S",
+)
+PAST_LIMIT = Setting(
+    "past-limit",
+    parse.seconds(0, 1e10),
+    "Seconds an update's time may lie in the past; beyond, its Kafka time is just within them; 0: any time.",
+    "a number of seconds from 0 to 10000000000",
+    "EPICS",
+    default="0",
+    metavar="S",
+)
 CA_ADDR_LIST = Setting(
     "ca-addr-list",
     parse.hosts,
@@ -517,6 +544,9 @@ SETTINGS: tuple[Setting[Any], ...] = (
     PV_UPDATE_PERIOD,
     FAKE_PV_PERIOD,
     NEVER_CONNECTED_AFTER,
+    SEND_OUT_OF_ORDER,
+    FUTURE_LIMIT,
+    PAST_LIMIT,
     CA_ADDR_LIST,
     CA_AUTO_ADDR_LIST,
     CA_NAME_SERVERS,

@@ -101,6 +101,18 @@ class PvAccessSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class TimeSettings:
+    """What becomes of updates with an odd time. Payloads always have the PV's own."""
+
+    send_out_of_order: bool = True
+    """Whether an update that is older than the newest of its PV is sent; else it is dropped. Both are counted."""
+    future_limit_s: float = 600.0
+    """How far in the future an update's time may lie for Kafka to be told it; beyond, Kafka is told the time of now."""
+    past_limit_s: float = 0.0
+    """The same for the past, where the brokers refuse older times; 0: no limit."""
+
+
+@dataclass(frozen=True, slots=True)
 class LogSettings:
     level: int = 20
     """As in the module logging; 5 is Trace."""
@@ -141,4 +153,5 @@ class Settings:
     producer: ProducerSettings = ProducerSettings()
     ca: ChannelAccessSettings = ChannelAccessSettings()
     pva: PvAccessSettings = PvAccessSettings()
+    times: TimeSettings = TimeSettings()
     log: LogSettings = LogSettings()

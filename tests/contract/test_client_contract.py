@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
+from typing import TypeAlias
 
 import pytest
 
@@ -12,10 +13,9 @@ from forwarder.epics.interface import Client
 from forwarder.epics.p4p_client import PvAccess
 from forwarder.epics.simulated import Simulated
 from forwarder.model import ChannelType, ValueType
-from tests.support.ca_client import Run, ca_settings, running, until
+from tests.support.ca_client import Recorder, Run, ca_settings, running, until
 from tests.support.ca_loops import run as run
 from tests.support.ioc import EpicsIoc
-from tests.support.pva import PvaRecorder as Recorder
 from tests.support.pva import pva_settings
 
 DATABASE = """
@@ -24,8 +24,16 @@ record(calc, "C:FAST") { field(SCAN, ".1 second") field(CALC, "VAL+1") field(FLN
 record(calc, "C:FAST2") { field(CALC, "VAL+1") }
 record(ai, "C:PUT") { }
 record(ai, "C:STILL") { field(VAL, "1.5") field(PINI, "YES") }
+record(ai, "C:UNITS") { field(EGU, "mm") field(HOPR, "1") }
+record(longin, "C:NONE") { }
+record(mbbi, "C:CHOICES") { field(ZRST, "off") field(ONST, "on") field(PINI, "YES") }
+record(stringin, "C:STRING") { field(VAL, "on") }
+record(lsi, "C:TEXT") { field(SIZV, "100") }
+record(waveform, "C:CHARS") { field(FTVL, "CHAR") field(NELM, "100") }
 record(waveform, "C:ARRAY") { field(FTVL, "DOUBLE") field(NELM, "5") }
 """
+
+Description: TypeAlias = tuple[str, tuple[str, ...]]
 
 FLOAT64 = ChannelType(ValueType.FLOAT64, is_array=False)
 
@@ -263,6 +271,112 @@ def test_values_that_nobody_waits_for_are_delivered_all(
     asyncio.run(main())
 
 
+DESCRIBED: list[tuple[str, str, str, str, Description, Description]] = [
+    ("C:UNITS", "EGU", "mm", "µm", ("mm", ()), ("µm", ())),
+    ("C:NONE", "EGU", "", "V", ("", ()), ("V", ())),
+    ("C:ARRAY", "EGU", "", "V", ("", ()), ("V", ())),
+    ("C:CHOICES", "ONST", "on", "running", ("", ("off", "on")), ("", ("off", "running"))),
+]
+
+
+@pytest.mark.parametrize(("name", "field", "before", "after", "first", "second"), DESCRIBED)
+def test_units_and_enum_strings_are_told_once_and_when_they_have_changed(
+    make_real: Callable[[], Client],
+    iocs: dict[str, EpicsIoc],
+    name: str,
+    field: str,
+    before: str,
+    after: str,
+    first: Description,
+    second: Description,
+) -> None:
+    async def main() -> None:
+        async with running(make_real()) as client:
+            recorder = Recorder(name, wants_description=True)
+            client.subscribe(recorder)
+            await until(lambda: recorder.updates and recorder.told)
+            await asyncio.to_thread(iocs["shared"].put, f"{name}.{field}", after)
+            await until(lambda: len(recorder.told) > 1)
+            await asyncio.to_thread(iocs["shared"].put, f"{name}.{field}", before)
+            await until(lambda: len(recorder.told) > 2)
+            assert recorder.told == [first, second, first]
+            assert recorder.story == ["connected", "update"]
+            assert len(recorder.updates) == 1, "neither value nor time has changed"
+            assert client.counts()["property_updates"] >= 2
+            assert client.counts()["updates"] == 1
+
+    asyncio.run(main())
+
+
+def test_a_change_of_limits_is_not_told(make_real: Callable[[], Client], iocs: dict[str, EpicsIoc]) -> None:
+    async def main() -> None:
+        async with running(make_real()) as client:
+            recorder = Recorder("C:UNITS", wants_description=True)
+            client.subscribe(recorder)
+            await until(lambda: recorder.updates and recorder.told)
+            seen = client.counts()["property_updates"]
+            for limit in (2, 1):
+                await asyncio.to_thread(iocs["shared"].put, "C:UNITS.HOPR", limit)
+                seen += 1
+                await until(lambda: client.counts()["property_updates"] == seen)
+            assert recorder.told == [("mm", ())]
+            assert len(recorder.updates) == 1
+
+    asyncio.run(main())
+
+
+@pytest.mark.parametrize("name", ["C:STRING", "C:TEXT.VAL$"])
+def test_texts_have_neither_units_nor_enum_strings(make_real: Callable[[], Client], name: str) -> None:
+    async def main() -> None:
+        async with running(make_real()) as client:
+            recorder = Recorder(name, wants_description=True)
+            client.subscribe(recorder)
+            await until(lambda: recorder.updates and recorder.told)
+            assert recorder.told == [("", ())]
+
+    asyncio.run(main())
+
+
+def test_who_comes_to_want_a_description_is_told_then(run: Run[None], make: Callable[[], Client]) -> None:
+    async def main() -> None:
+        async with running(make()) as client:
+            recorder, early = Recorder("C:UNITS"), Recorder("C:UNITS")
+            client.subscribe(recorder)
+            client.subscribe(early)
+            early.wants_description = True
+            client.describe(early)
+            await until(lambda: recorder.updates and early.told)
+            told = len(recorder.told)
+            recorder.wants_description = True
+            client.describe(recorder)
+            await until(lambda: len(recorder.told) == told + 1)
+            client.describe(recorder)
+            assert len(recorder.told) == told + 2, "known already"
+            assert {*recorder.told} == {*early.told}
+
+    run(main())
+
+
+def test_characters_are_a_text_where_the_name_says_so(
+    make_real: Callable[[], Client], iocs: dict[str, EpicsIoc]
+) -> None:
+    async def main() -> None:
+        async with running(make_real()) as client:
+            text, numbers = Recorder("C:TEXT.VAL$"), Recorder("C:CHARS")
+            client.subscribe(text)
+            client.subscribe(numbers)
+            await until(lambda: text.updates and numbers.updates)
+            for value in ("µ" * 45, "short", ""):
+                await asyncio.to_thread(iocs["shared"].put, "C:TEXT.VAL$", value)
+                await until(lambda value=value: text.values[-1] == value)
+            await asyncio.to_thread(iocs["shared"].put, "C:CHARS", "abc")
+            await until(lambda: numbers.values[-1] == list(b"abc\0"))
+            assert text.kinds == [ChannelType(ValueType.STRING, is_array=False)]
+            assert numbers.kinds[0].is_array
+
+    asyncio.run(main())
+
+
 def test_an_array_comes_in_the_length_it_has(make_real: Callable[[], Client], iocs: dict[str, EpicsIoc]) -> None:
     async def main() -> None:
         async with running(make_real()) as client:
@@ -309,7 +423,7 @@ def test_a_missing_pv_is_reported_once(run: Run[None], make_real: Callable[[], C
 def test_a_restarted_server_is_found_again(run: Run[None], kind: Kind) -> None:
     async def main(ioc: EpicsIoc) -> None:
         async with running(kind.make(ioc)) as client:
-            recorders = [Recorder(name) for name in ("C:COUNT", "C:STILL")]
+            recorders = [Recorder(name, wants_description=True) for name in ("C:COUNT", "C:UNITS")]
             for recorder in recorders:
                 client.subscribe(recorder)
             await until(lambda: all(recorder.updates for recorder in recorders))
@@ -319,6 +433,8 @@ def test_a_restarted_server_is_found_again(run: Run[None], kind: Kind) -> None:
             await until(lambda: all(recorder.story[-1] == "update" for recorder in recorders), 15)
             for recorder in recorders:
                 assert recorder.story == ["connected", "update", "disconnected", "connected", "update"]
+            await until(lambda: all(len(recorder.told) == 2 for recorder in recorders))
+            assert recorders[1].told == [("mm", ())] * 2
 
     with EpicsIoc(DATABASE) as ioc:
         run(main(ioc))

@@ -23,15 +23,36 @@ LONG = 1e9
 
 
 class Recorder:
-    """Remembers all that it hears, in order."""
+    """Remembers all that it hears, in order.
 
-    def __init__(self, channel: str) -> None:
+    Units, enum strings and alarm texts are kept beside that, each with the number of things heard before it.
+    """
+
+    def __init__(self, channel: str, *, wants_description: bool = False) -> None:
         self.channel = channel
+        self.wants_description = wants_description
         self.heard: list[tuple[Any, ...]] = []
+        self.servers: list[str] = []
+        self.messages: list[tuple[int, str]] = []
+        self.descriptions: list[tuple[int, str, tuple[str, ...]]] = []
+        self.on_connect: Callable[[], None] = lambda: None
         self.on_update: Callable[[], None] = lambda: None
 
-    def connected(self, kind: ChannelType) -> None:
+    @property
+    def alarm_message(self) -> str:
+        return self.messages[-1][1] if self.messages else ""
+
+    @alarm_message.setter
+    def alarm_message(self, text: str) -> None:
+        self.messages.append((len(self.heard), text))
+
+    def connected(self, kind: ChannelType, server: str = "") -> None:
         self.heard.append(("connected", kind))
+        self.servers.append(server)
+        self.on_connect()
+
+    def described(self, units: str, choices: tuple[str, ...]) -> None:
+        self.descriptions.append((len(self.heard), units, choices))
 
     def update(self, value: Value, time_ns: int, status: int, severity: int) -> None:
         self.heard.append(("update", value, time_ns, status, severity))
@@ -68,6 +89,11 @@ class Recorder:
     @property
     def errors(self) -> list[Exception]:
         return [entry[1] for entry in self.heard if entry[0] == "failed"]
+
+    @property
+    def told(self) -> list[tuple[str, tuple[str, ...]]]:
+        """The units and enum strings, each time they were told."""
+        return [(units, choices) for _, units, choices in self.descriptions]
 
     def count(self, word: str) -> int:
         return sum(entry[0] == word for entry in self.heard)

@@ -6,10 +6,10 @@ from caproto.server import run as serve
 
 
 class Records(PVGroup):
-    number = pvproperty(name="DOUBLE", value=1.5)
+    number = pvproperty(name="DOUBLE", value=1.5, units="mm")
     text = pvproperty(name="TEXT", value="on", dtype=ChannelType.STRING)
     choice = pvproperty(name="ENUM", value="b", enum_strings=["a", "b"], dtype=ChannelType.ENUM)
-    array = pvproperty(name="ARRAY", value=[1.5, 2.5], max_length=10)
+    array = pvproperty(name="ARRAY", value=[1.5, 2.5], max_length=10, units="V")
     texts = pvproperty(name="TEXTS", value=["a", "bc"], dtype=ChannelType.STRING, max_length=5)
     chars = pvproperty(name="CHARS", value=b"hello", dtype=ChannelType.CHAR, max_length=20)
 

@@ -1,6 +1,7 @@
 """What a Channel Access server says, made by caproto's server-side commands: an independent judge of our reading."""
 
 import struct
+from collections.abc import Sequence
 from typing import Any
 
 import caproto
@@ -10,6 +11,9 @@ EPICS_EPOCH_NS = 631_152_000 * 10**9
 SECONDS, NANOSECONDS = 1_099_511_627, 123_456_789
 TIME_NS = EPICS_EPOCH_NS + SECONDS * 10**9 + NANOSECONDS
 """When events happened that say nothing else."""
+
+PROPERTIES = 1 << 31
+"""What tells the number of a subscription to the properties of a channel from that of its values."""
 
 VERSION = bytes(caproto.VersionResponse(13))
 ECHO = bytes(caproto.EchoResponse())
@@ -46,6 +50,20 @@ def event(
     time_type = ChannelType(native + 14)
     metadata = caproto.DBR_TYPES[time_type](status=status, severity=severity, stamp=TimeStamp(seconds, nanoseconds))
     return bytes(caproto.EventAddResponse(values, time_type, len(values), result, cid, metadata=metadata))
+
+
+def properties(
+    cid: int, native: ChannelType = ChannelType.DOUBLE, *, units: bytes = b"", choices: Sequence[bytes] = ()
+) -> bytes:
+    """What a subscription to the properties of a channel brings, with one value."""
+    control_type = ChannelType(native + 28)
+    metadata = caproto.DBR_TYPES[control_type]()
+    if native is ChannelType.ENUM:
+        metadata.enum_strings = choices
+    else:
+        metadata.units = units
+    value = [b""] if native is ChannelType.STRING else [0]
+    return bytes(caproto.EventAddResponse(value, control_type, 1, 1, cid | PROPERTIES, metadata=metadata))
 
 
 def failed_event(cid: int, native: ChannelType = ChannelType.DOUBLE, *, result: int = 152) -> bytes:

@@ -69,6 +69,10 @@ class EpicsIoc(EpicsServer):
         command = without_real_time([sys.executable, "-m", "pvxslibs.ioc", "-d", str(self._database)])
         return spawn("ioc", command, environment=self._environment())
 
+    def serve(self, database: str) -> None:
+        """Serve these records from the next start on; the first must have the name of the first one before."""
+        self._database.write_text(database)
+
     def put(self, pv: str, value: Writable) -> None:
         """Write to a field and process its record. Returns when the IOC has done so."""
         text = value if isinstance(value, str) else json.dumps(value)

@@ -11,7 +11,7 @@ from p4p.server.raw import SharedPV
 
 from forwarder.epics.p4p_client import PvAccess
 from forwarder.settings.types import PvAccessSettings
-from tests.support.ca_client import LONG, Recorder, running
+from tests.support.ca_client import LONG, running
 from tests.support.ports import LOOPBACK, free_port
 
 NEW_YEAR_S = 1_577_836_800
@@ -19,26 +19,6 @@ NEW_YEAR_S = 1_577_836_800
 
 ALARM = ("S", "alarm_t", [("severity", "i"), ("status", "i"), ("message", "s")])
 TIME = ("S", "time_t", [("secondsPastEpoch", "l"), ("nanoseconds", "i"), ("userTag", "i")])
-
-
-class PvaRecorder(Recorder):
-    """Remembers units, enum strings and alarm texts too, each with the number of things heard before it."""
-
-    def __init__(self, channel: str) -> None:
-        super().__init__(channel)
-        self.messages: list[tuple[int, str]] = []
-        self.descriptions: list[tuple[int, str, tuple[str, ...]]] = []
-
-    @property
-    def alarm_message(self) -> str:
-        return self.messages[-1][1] if self.messages else ""
-
-    @alarm_message.setter
-    def alarm_message(self, text: str) -> None:
-        self.messages.append((len(self.heard), text))
-
-    def described(self, units: str, choices: tuple[str, ...]) -> None:
-        self.descriptions.append((len(self.heard), units, choices))
 
 
 def pva_settings(*addresses: str, **changes: Any) -> PvAccessSettings:

@@ -8,8 +8,9 @@ from forwarder.control import Control
 from forwarder.errors import BadStream
 from forwarder.model import Transport
 from forwarder.outbox import Outbox
-from forwarder.pipeline import Clocks, Pipeline, Route
+from forwarder.pipeline import Pipeline
 from forwarder.repeats import Repeats
+from forwarder.route import Clocks, Route
 
 
 class Subscriptions:
@@ -20,6 +21,9 @@ class Subscriptions:
 
     def subscribe(self, listener: Route) -> None:
         self.calls.append(f"+{listener.channel}")
+
+    def describe(self, listener: Route) -> None:
+        self.calls.append(f"?{listener.channel}")
 
     def unsubscribe(self, listener: Route) -> None:
         self.calls.append(f"-{listener.channel}")
@@ -68,6 +72,12 @@ def test_one_subscription_serves_all_streams_of_a_pv() -> None:
     assert bench.change(UpdateType.ADD, ("A", "t2")) == []
     assert bench.change(UpdateType.REMOVE, ("A", "t1")) == []
     assert bench.change(UpdateType.REMOVE, ("A", "")) == ["-A"]
+
+
+def test_a_client_is_asked_for_units_when_a_later_stream_wants_them() -> None:
+    bench = Bench()
+    assert bench.change(UpdateType.ADD, ("A", "t1")) == ["+A"]
+    assert bench.change(UpdateType.ADD, ("A", "t2"), schema="f144") == ["?A"]
 
 
 def test_a_replace_touches_only_what_differs() -> None:

@@ -136,6 +136,20 @@ class TestLanding:
         first = take_off(queue)
         assert numbers(first.messages) == [0, 1]
 
+    def test_odd_times_become_now_first_then_all_and_then_it_is_over(self) -> None:
+        lane = Lane("", "topic")
+        now = 10**12
+        for time_ms in (now - 1000, 631_152_000_000, now + 10**9, now):
+            lane.append((b"PV", b"....f142", time_ms))
+        lane.collect(partition_of)
+        lane.place_on(1, partition_of)
+        (queue,) = lane.partitions
+        for expected in ([now - 1000, now, now, now], [now, now, now, now]):
+            assert take_off(queue).restamped(now)
+            assert [time_ms for chunk in queue.chunks for _, _, time_ms in chunk.messages] == expected
+        assert not take_off(queue).restamped(now)
+        assert (lane.restamped, lane.waiting, queue.in_flight is not None) == (3, 4, True)
+
     @pytest.mark.parametrize("landing", [Flight.acknowledged, Flight.returned, lambda f: f.refused("no")])
     def test_a_flight_lands_once(self, landing: Callable[[Flight], object]) -> None:
         (queue,) = lane_with(2).partitions

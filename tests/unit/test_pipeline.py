@@ -10,8 +10,9 @@ from streaming_data_types.fbschemas.logdata_f142.LogData import LogData
 from forwarder.errors import BadStream
 from forwarder.model import ChannelType, Message, Stream, Table, Transport, ValueType
 from forwarder.outbox import Outbox
-from forwarder.pipeline import Clocks, Pipeline, Route, check
+from forwarder.pipeline import Pipeline, check
 from forwarder.repeats import Repeats
+from forwarder.route import Clocks, Route
 
 DOUBLE = ChannelType(ValueType.FLOAT64, is_array=False)
 NO_CHANGE = (22, 4)

@@ -29,11 +29,12 @@ from caproto import (
     VirtualCircuit,
 )
 
-from forwarder.epics.interface import Listener
-from forwarder.model import ChannelType, Value
+from forwarder.model import ValueType
 
-from . import events
+from . import description, events
 from .channel import Channel, Event
+from .description import Description
+from .sinks import NOBODY, Sink, sinks_of
 
 log = logging.getLogger(__name__)
 
@@ -74,55 +75,6 @@ class Owner(Protocol):
         ...
 
 
-class _Scalar:
-    """Gives the listener of a PV that holds at most one element the element instead of an array."""
-
-    __slots__ = ("_listener",)
-
-    def __init__(self, listener: Listener) -> None:
-        self._listener = listener
-
-    def update(self, value: Value, time_ns: int, status: int, severity: int) -> None:
-        self._listener.update(events.one_element(value), time_ns, status, severity)
-
-    def failed(self, error: Exception) -> None:
-        self._listener.failed(error)
-
-
-class _Array:
-    """Gives the listener of a PV that can hold more an array, also when just one element came."""
-
-    __slots__ = ("_dtype", "_listener")
-
-    def __init__(self, listener: Listener, native: events.NativeType) -> None:
-        self._listener = listener
-        self._dtype = native.dtype.newbyteorder("<")
-
-    def update(self, value: Value, time_ns: int, status: int, severity: int) -> None:
-        self._listener.update(events.array_of(value, self._dtype), time_ns, status, severity)
-
-    def failed(self, error: Exception) -> None:
-        self._listener.failed(error)
-
-
-class _Nobody:
-    """Takes what still comes for a channel that was given up a moment ago."""
-
-    def update(self, value: Value, time_ns: int, status: int, severity: int) -> None:
-        pass
-
-    def failed(self, error: Exception) -> None:
-        pass
-
-
-class _Sink(Protocol):
-    def update(self, value: Value, time_ns: int, status: int, severity: int) -> None: ...
-    def failed(self, error: Exception) -> None: ...
-
-
-_NOBODY = _Nobody()
-
-
 class Circuit(asyncio.Protocol):
     """The connection, from its opening on. Its owner makes it and drops it."""
 
@@ -143,10 +95,13 @@ class Circuit(asyncio.Protocol):
         """
         self._hold = hold
         self.address = address
+        self._server = "{}:{}".format(*address)
         self.updates = 0
         """Value messages that brought a value."""
         self.refused_updates = 0
         """Value messages without a value, or larger than allowed."""
+        self.property_updates = 0
+        """Messages about units, enum strings, limits and the like."""
         self.heard = True
         """Whether anything came since the owner last cleared this."""
         self.heard_at = now
@@ -166,8 +121,10 @@ class Circuit(asyncio.Protocol):
         self._requested: set[int] = set()
         """Channels whose creation the server has not answered yet."""
         # For messages with one number, and for all others.
-        self._of_one: dict[int, _Sink] = {}
-        self._of_any: dict[int, _Sink] = {}
+        self._of_one: dict[int, Sink] = {}
+        self._of_any: dict[int, Sink] = {}
+        self._descriptions: dict[int, Description] = {}
+        """Of those channels whose listeners want it."""
         self._parts: list[bytes] = []
         self._have = 0
         self._need = 0
@@ -201,9 +158,31 @@ class Circuit(asyncio.Protocol):
         here = self._protocol.channels.get(identifier)
         if here is None:
             return
+        self._descriptions.pop(identifier, None)
         if identifier in self._of_one:
-            self._of_one[identifier] = self._of_any[identifier] = _NOBODY
+            self._of_one[identifier] = self._of_any[identifier] = NOBODY
             self._send(here.clear())
+
+    def describe(self, channel: Channel) -> None:
+        """Tell the listener of a channel that is subscribed what its units or enum strings are, and will be."""
+        identifier = channel.identifier
+        if identifier in self._descriptions:
+            self._descriptions[identifier].tell()
+            return
+        here = self._protocol.channels[identifier]
+        native = events.NATIVE_TYPES[int(here.native_data_type)]
+        if events.channel_type(native, here.native_data_count, channel.name).element is ValueType.STRING:
+            channel.listener.described("", ())
+            return
+        self._descriptions[identifier] = Description(channel.listener)
+        self._send(
+            here.subscribe(
+                data_type=native.control_type,
+                data_count=1,
+                subscriptionid=identifier | description.SUBSCRIPTION,
+                mask=description.MASK,
+            )
+        )
 
     def ask_for_echo(self) -> None:
         """Make a living server say something."""
@@ -334,6 +313,10 @@ class Circuit(asyncio.Protocol):
     def _read_event(
         self, data: bytes, at: int, size: int, data_type: int, count: int, status: int, identifier: int
     ) -> None:
+        if identifier & description.SUBSCRIPTION:
+            if status == events.ECA_NORMAL:
+                self._read_properties(data[at : at + size], data_type, identifier ^ description.SUBSCRIPTION)
+            return
         if status != events.ECA_NORMAL:
             self._refuse(identifier, f"no value, but the error status {status}")
             return
@@ -343,6 +326,17 @@ class Circuit(asyncio.Protocol):
         try:
             self._of_any[identifier].update(*events.decode(data_type, count, data, at, size))
         except Exception as error:  # noqa: BLE001  (whatever an update does must not end the circuit)
+            self._failed(identifier, error)
+
+    def _read_properties(self, payload: bytes, data_type: int, identifier: int) -> None:
+        described = self._descriptions.get(identifier)
+        if described is None:
+            # Given up a moment ago.
+            return
+        self.property_updates += 1
+        try:
+            described.learn(*events.description(data_type, payload))
+        except Exception as error:  # noqa: BLE001  (whatever a listener does must not end the circuit)
             self._failed(identifier, error)
 
     def _failed(self, identifier: int, error: Exception) -> None:
@@ -357,7 +351,7 @@ class Circuit(asyncio.Protocol):
 
     def _refuse(self, identifier: int, reason: str) -> None:
         self.refused_updates += 1
-        self._of_any.get(identifier, _NOBODY).failed(ValueError(reason))
+        self._of_any.get(identifier, NOBODY).failed(ValueError(reason))
 
     def _read_command(self, frame: bytes) -> None:
         try:
@@ -414,18 +408,17 @@ class Circuit(asyncio.Protocol):
         if native is None:
             self._channel_gone(identifier, f"its type {response.data_type} is unknown")
             return
-        kind = events.channel_type(native, response.data_count)
-        listener = channel.listener
-        self._of_any[identifier] = listener if kind.is_array else _Scalar(listener)
-        self._of_one[identifier] = _Array(listener, native) if kind.is_array and native.format else listener
+        kind = events.channel_type(native, response.data_count, channel.name)
+        self._of_one[identifier], self._of_any[identifier] = sinks_of(channel.listener, native, kind)
         count = _ANY_LENGTH if self._wants_any_length else response.data_count
         self._send(here.subscribe(data_type=native.time_type, data_count=count, subscriptionid=identifier, mask=_MASK))
-        self._connected(channel, kind)
-
-    def _connected(self, channel: Channel, kind: ChannelType) -> None:
         channel.happened(Event.CREATED)
         channel.ever_connected = True
-        channel.listener.connected(kind)
+        channel.listener.connected(kind, self._server)
+        # The listener may have left, or asked for it by itself.
+        if channel.listener.wants_description and identifier in self._channels:
+            if identifier not in self._descriptions:
+                self.describe(channel)
 
     def _channel_gone(self, identifier: int, reason: str) -> None:
         channel = self._channels.pop(identifier, None)
@@ -437,7 +430,9 @@ class Circuit(asyncio.Protocol):
     def _forget(self, identifier: int) -> None:
         self._of_one.pop(identifier, None)
         self._of_any.pop(identifier, None)
+        self._descriptions.pop(identifier, None)
         self._protocol.event_add_commands.pop(identifier, None)
+        self._protocol.event_add_commands.pop(identifier | description.SUBSCRIPTION, None)
         self._protocol.channels.pop(identifier, None)
 
     def _send(self, *commands: object) -> None:

@@ -78,6 +78,7 @@ class ChannelAccess:
         """Servers whose last circuit was lost and that did not answer since: said once."""
         self._updates_before = 0
         self._refused_before = 0
+        self._properties_before = 0
 
     async def start(self) -> None:
         """Open sockets. Raises OSError when no socket is to be had."""
@@ -120,6 +121,12 @@ class ChannelAccess:
         else:
             log.warning("%.60r... cannot be the name of a PV: it is never searched", channel.name)
 
+    def describe(self, listener: Listener) -> None:
+        """A subscribed listener has come to want its description: tell it, now if it is connected."""
+        channel = self._by_listener[listener]
+        if channel.state is State.SUBSCRIBED and channel.circuit is not None:
+            channel.circuit.describe(channel)
+
     def unsubscribe(self, listener: Listener) -> None:
         """Stop; the listener hears nothing more."""
         channel = self._by_listener.pop(listener)
@@ -139,6 +146,7 @@ class ChannelAccess:
         return {
             "updates": self._updates_before + sum(circuit.updates for circuit in circuits),
             "refused_updates": self._refused_before + sum(circuit.refused_updates for circuit in circuits),
+            "property_updates": self._properties_before + sum(circuit.property_updates for circuit in circuits),
             "searching": len(self._pacing),
             "search_datagrams": self._search_socket.sent,
             "beacons": self._beacons.received,
@@ -206,6 +214,7 @@ class ChannelAccess:
             del self._circuits[circuit.address]
             self._updates_before += circuit.updates
             self._refused_before += circuit.refused_updates
+            self._properties_before += circuit.property_updates
 
     def _found(self, identifier: int, address: tuple[str, int]) -> None:
         channel = self._channels.get(identifier)

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from forwarder.chars import text
 from forwarder.model import EPICS_EPOCH_S, ChannelType, Value, ValueType
 
 EVENT_ADD = 1
@@ -44,12 +45,17 @@ class NativeType:
     """Of one number, for struct; empty for strings."""
 
     @property
+    def control_type(self) -> int:
+        """The DBR type that brings its properties."""
+        return self.time_type + 14
+
+    @property
     def dtype(self) -> np.dtype[Any]:
         """Of an array of it on the wire."""
         return np.dtype(f">{self.format}")
 
 
-# By native type: DBF_STRING INT FLOAT ENUM CHAR LONG DOUBLE; DBR_TIME_x is 14 more.
+# By native type: DBF_STRING INT FLOAT ENUM CHAR LONG DOUBLE; DBR_TIME_x is 14 more, DBR_CTRL_x 28.
 NATIVE_TYPES = {
     0: NativeType(ValueType.STRING, 14, 12, ""),
     1: NativeType(ValueType.INT16, 15, 14, "h"),
@@ -63,6 +69,18 @@ _BY_TIME_TYPE = {native.time_type: native for native in NATIVE_TYPES.values()}
 
 STRING_SIZE = 40
 """Bytes of one DBR_STRING, unused ones included."""
+
+_CTRL_ENUM = 31
+# The begin of struct dbr_ctrl_x in db_access.h: status, severity, for FLOAT and DOUBLE the precision and two bytes of
+# padding; then the units. For ENUM the number of strings and the strings, 16 whatever their number.
+_PROPERTIES = {
+    29: Struct(">4x8s"),
+    30: Struct(">8x8s"),
+    _CTRL_ENUM: Struct(">4xH" + 16 * "26s"),
+    32: Struct(">4x8s"),
+    33: Struct(">4x8s"),
+    34: Struct(">8x8s"),
+}
 
 Run = Callable[[memoryview], Iterator[tuple[Any, ...]]]
 """Reads successive frames of one size: (head, status of the message, subscription, alarm status, alarm severity,
@@ -111,13 +129,20 @@ def decode(time_type: int, count: int, message: bytes, at: int, size: int) -> tu
     return value, seconds * 1_000_000_000 + nanoseconds + EPOCH_NS, status, severity
 
 
-def text(raw: bytes) -> str:
-    """A DBR_STRING up to its first NUL. UTF-8 where it is valid, else Latin-1, which takes any byte."""
-    raw = raw.split(b"\0", 1)[0]
-    try:
-        return raw.decode()
-    except UnicodeDecodeError:
-        return raw.decode("latin-1")
+def description(control_type: int, payload: bytes) -> tuple[str, tuple[str, ...]]:
+    """Units and enum strings in a payload of a DBR_CTRL type.
+
+    Raises ValueError when the payload is too short, or of a type that has neither.
+    """
+    layout = _PROPERTIES.get(control_type)
+    if layout is None:
+        raise ValueError(f"properties of DBR type {control_type}, which were not asked for")
+    if len(payload) < layout.size:
+        raise ValueError(f"{len(payload)} bytes are too short for the properties of DBR type {control_type}")
+    units_or_count, *choices = layout.unpack_from(payload)
+    if control_type == _CTRL_ENUM:
+        return "", tuple(map(text, choices[:units_or_count]))
+    return text(units_or_count), ()
 
 
 def one_element(array: Value) -> Value:
@@ -129,8 +154,13 @@ def one_element(array: Value) -> Value:
     raise ValueError("a value message without an element for a PV that holds one")
 
 
-def channel_type(native: NativeType, largest_count: int) -> ChannelType:
-    """The type of a channel, from what the server said when it was created."""
+def channel_type(native: NativeType, largest_count: int, name: str) -> ChannelType:
+    """The type of a channel, from what the server said when it was created.
+
+    A name that ends with `$` says that its characters are a text, of which a DBR_STRING would hold 39.
+    """
+    if native.element is ValueType.UINT8 and name.endswith("$"):
+        return ChannelType(ValueType.STRING, is_array=False)
     return ChannelType(native.element, largest_count != 1)
 
 

@@ -19,18 +19,18 @@ EVENTS_BEGIN_NS = 1_577_836_800 * 10**9
 """2020: every record of the database has processed since."""
 
 DATABASE = """
-record(ai, "T:DOUBLE") { field(VAL, "1.5") field(PINI, "YES") }
-record(longin, "T:LONG") { field(VAL, "-2147483648") field(PINI, "YES") }
+record(ai, "T:DOUBLE") { field(VAL, "1.5") field(EGU, "mm") field(PINI, "YES") }
+record(longin, "T:LONG") { field(EGU, "counts") field(VAL, "-2147483648") field(PINI, "YES") }
 record(stringin, "T:STRING") { field(VAL, "on") field(PINI, "YES") }
 record(mbbi, "T:ENUM") { field(ZRST, "a") field(ONST, "b") field(TWST, "c") field(VAL, "2") field(PINI, "YES") }
 record(bi, "T:BINARY") { field(ZNAM, "off") field(ONAM, "on") field(VAL, "1") field(PINI, "YES") }
 record(ai, "T:ALARM") { field(HIGH, "10") field(HSV, "MINOR") field(HIHI, "20") field(HHSV, "MAJOR") }
-record(int64in, "T:INT64") { field(VAL, "123456789012") field(PINI, "YES") }
+record(int64in, "T:INT64") { field(EGU, "ns") field(VAL, "123456789012") field(PINI, "YES") }
 record(calc, "T:COUNT") { field(SCAN, ".1 second") field(CALC, "VAL+1") }
 record(waveform, "T:LARGE") { field(FTVL, "DOUBLE") field(NELM, "100000") }
 record(ai, "T:FRESH") { field(VAL, "7") }
 """ + "".join(
-    f'record(waveform, "T:W:{kind}") {{ field(FTVL, "{kind}") field(NELM, "10") }}\n'
+    f'record(waveform, "T:W:{kind}") {{ field(FTVL, "{kind}") field(NELM, "10") field(EGU, "{kind}") }}\n'
     for kind in ("STRING", "CHAR", "UCHAR", "SHORT", "USHORT", "LONG", "ULONG", "FLOAT", "DOUBLE", "ENUM")
 )
 
@@ -179,6 +179,33 @@ def test_a_real_ioc_answers_searches_over_tcp(run: Run[None], ioc: EpicsIoc) -> 
     run(main())
 
 
+def test_properties_of_every_native_type(run: Run[None], ioc: EpicsIoc) -> None:
+    """Also of arrays, which may be empty."""
+
+    async def main() -> None:
+        async with channel_access(ioc.ca_address) as client:
+            recorders = [Recorder(name, wants_description=True) for name, *_ in [*SCALARS, *ARRAYS]]
+            for recorder in recorders:
+                client.subscribe(recorder)
+            await until(lambda: all(recorder.updates and recorder.told for recorder in recorders))
+            assert {recorder.channel: recorder.told for recorder in recorders if recorder.told != [("", ())]} == {
+                "T:DOUBLE": [("mm", ())],
+                "T:LONG": [("counts", ())],
+                "T:ENUM": [("", ("a", "b", "c"))],
+                "T:BINARY": [("", ("off", "on"))],
+                "T:INT64": [("ns", ())],
+                **{
+                    name: [(name.removeprefix("T:W:"), ())]
+                    for name, *_ in ARRAYS
+                    if name not in ("T:W:STRING", "T:W:ENUM")
+                },
+            }
+            assert all(recorder.errors == [] for recorder in recorders)
+            assert {*recorders[0].servers} == {f"{LOOPBACK}:{ioc.ca_port}"}
+
+    run(main())
+
+
 def test_unsubscribing_one_leaves_the_other_on_their_circuit(ioc: EpicsIoc) -> None:
     async def main() -> None:
         async with channel_access(ioc.ca_address) as client:
@@ -276,10 +303,11 @@ def test_a_frozen_ioc_is_given_up_and_back_when_it_goes_on(run: Run[None], monke
 def test_a_caproto_server_is_read_too(run: Run[None]) -> None:
     async def main(ioc: CaprotoIoc) -> None:
         async with channel_access(ioc.ca_address) as client:
-            recorders = [Recorder(f"T:{name}") for name in ("DOUBLE", "TEXT", "ENUM", "ARRAY", "TEXTS", "CHARS")]
+            names = ("DOUBLE", "TEXT", "ENUM", "ARRAY", "TEXTS", "CHARS")
+            recorders = [Recorder(f"T:{name}", wants_description=True) for name in names]
             for recorder in recorders:
                 client.subscribe(recorder)
-            await until(lambda: all(recorder.updates for recorder in recorders))
+            await until(lambda: all(recorder.updates and recorder.told for recorder in recorders))
             assert [recorder.values[0] for recorder in recorders] == [
                 1.5,
                 "on",
@@ -287,6 +315,13 @@ def test_a_caproto_server_is_read_too(run: Run[None]) -> None:
                 [1.5, 2.5],
                 ["a", "bc"],
                 list(b"hello"),
+            ]
+            assert [recorder.told for recorder in recorders] == [
+                [("mm", ())],
+                [("", ())],
+                [("", ("a", "b"))],
+                [("V", ())],
+                *[[("", ())]] * 2,
             ]
             assert [recorder.kinds[0].is_array for recorder in recorders] == [False] * 3 + [True] * 3
             assert all(recorder.errors == [] for recorder in recorders)

@@ -6,9 +6,9 @@ import time
 import pytest
 
 from forwarder.model import ChannelType, ValueType
-from tests.support.ca_client import Run, last_value, until
+from tests.support.ca_client import Recorder, Run, last_value, until
 from tests.support.ioc import EpicsIoc
-from tests.support.pva import PvaRecorder, pv_access
+from tests.support.pva import pv_access
 
 COUNT = 'record(calc, "R:COUNT") { field(SCAN, ".1 second") field(CALC, "VAL+1") }'
 
@@ -21,7 +21,7 @@ def test_an_ioc_that_was_killed_is_found_again_with_another_type(run: Run[None])
 
     async def main() -> None:
         async with pv_access(before.pva_address) as client:
-            recorder = PvaRecorder("R:PV")
+            recorder = Recorder("R:PV")
             client.subscribe(recorder)
             await until(lambda: recorder.values == [1.5])
             await asyncio.to_thread(before.kill)
@@ -46,7 +46,7 @@ def test_an_ioc_that_was_killed_is_found_again_with_another_type(run: Run[None])
 def test_a_frozen_ioc_is_given_up_and_back_when_it_goes_on(run: Run[None]) -> None:
     async def main(ioc: EpicsIoc) -> None:
         async with pv_access(ioc.pva_address, conn_timeout_s=2) as client:
-            recorder = PvaRecorder("R:COUNT")
+            recorder = Recorder("R:COUNT")
             client.subscribe(recorder)
             await until(lambda: len(recorder.values) > 2)
             ioc.freeze()
@@ -64,7 +64,7 @@ def test_a_frozen_ioc_is_given_up_and_back_when_it_goes_on(run: Run[None]) -> No
 def test_a_frozen_ioc_does_not_keep_the_client_from_closing(run: Run[None]) -> None:
     async def main(ioc: EpicsIoc) -> None:
         async with pv_access(ioc.pva_address) as client:
-            recorder = PvaRecorder("R:COUNT")
+            recorder = Recorder("R:COUNT")
             client.subscribe(recorder)
             await until(lambda: recorder.updates)
             ioc.freeze()

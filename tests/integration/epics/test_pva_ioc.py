@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 
 from forwarder.model import EPICS_EPOCH_S, ChannelType, ValueType
-from tests.support.ca_client import Run, last_value, until
+from tests.support.ca_client import Recorder, Run, last_value, until
 from tests.support.ioc import EpicsIoc
-from tests.support.pva import PvaRecorder, pv_access
+from tests.support.pva import pv_access
 
 DATABASE = """
 record(ai, "T:DOUBLE") { field(VAL, "1.5") field(EGU, "mm") field(PINI, "YES") }
@@ -75,7 +75,7 @@ ARRAYS: list[tuple[str, ValueType, list[Any]]] = [
 def test_scalars_have_the_types_of_the_records(run: Run[None], ioc: EpicsIoc) -> None:
     async def main() -> None:
         async with pv_access(ioc.pva_address) as client:
-            recorders = [PvaRecorder(name) for name, *_ in SCALARS]
+            recorders = [Recorder(name) for name, *_ in SCALARS]
             for recorder in recorders:
                 client.subscribe(recorder)
             await until(lambda: all(recorder.values for recorder in recorders))
@@ -93,7 +93,7 @@ def test_arrays_have_the_types_of_the_records_and_the_length_they_have(ioc: Epic
 
     async def main() -> None:
         async with pv_access(ioc.pva_address) as client:
-            recorders = [PvaRecorder(name) for name, *_ in ARRAYS]
+            recorders = [Recorder(name) for name, *_ in ARRAYS]
             for recorder in recorders:
                 client.subscribe(recorder)
             await until(lambda: all(recorder.values for recorder in recorders))
@@ -115,7 +115,7 @@ def test_arrays_have_the_types_of_the_records_and_the_length_they_have(ioc: Epic
 def test_a_long_string_is_whole(ioc: EpicsIoc) -> None:
     async def main() -> None:
         async with pv_access(ioc.pva_address) as client:
-            recorder = PvaRecorder("T:LONGSTRING")
+            recorder = Recorder("T:LONGSTRING")
             client.subscribe(recorder)
             await until(lambda: recorder.updates)
             await asyncio.to_thread(ioc.put, "T:LONGSTRING", "x" * 39)
@@ -127,7 +127,7 @@ def test_a_long_string_is_whole(ioc: EpicsIoc) -> None:
 def test_a_large_array(ioc: EpicsIoc) -> None:
     async def main() -> None:
         async with pv_access(ioc.pva_address) as client:
-            recorder = PvaRecorder("T:LARGE")
+            recorder = Recorder("T:LARGE")
             client.subscribe(recorder)
             await until(lambda: recorder.updates)
             await asyncio.to_thread(ioc.put, "T:LARGE", list(range(150_000)))
@@ -139,7 +139,7 @@ def test_a_large_array(ioc: EpicsIoc) -> None:
 def test_alarms_have_the_numbers_that_channel_access_has(run: Run[None], ioc: EpicsIoc) -> None:
     async def main() -> None:
         async with pv_access(ioc.pva_address) as client:
-            recorder = PvaRecorder("T:ALARM")
+            recorder = Recorder("T:ALARM")
             client.subscribe(recorder)
             await until(lambda: recorder.updates)
             story = [(1, 0, 0, ""), (11, 4, 1, "HIGH"), (12, 4, 1, "HIGH"), (21, 3, 2, "HIHI"), (2, 0, 0, "")]
@@ -155,7 +155,7 @@ def test_alarms_have_the_numbers_that_channel_access_has(run: Run[None], ioc: Ep
 def test_a_record_that_never_processed_says_so(ioc: EpicsIoc) -> None:
     async def main() -> None:
         async with pv_access(ioc.pva_address) as client:
-            recorder = PvaRecorder("T:FRESH")
+            recorder = Recorder("T:FRESH")
             client.subscribe(recorder)
             await until(lambda: recorder.updates)
             assert recorder.updates == [(7.0, EPICS_EPOCH_S * 10**9, 17, 0)], "as Channel Access says it"
@@ -166,7 +166,7 @@ def test_a_record_that_never_processed_says_so(ioc: EpicsIoc) -> None:
 def test_units_and_a_change_of_limits(ioc: EpicsIoc) -> None:
     async def main() -> None:
         async with pv_access(ioc.pva_address) as client:
-            recorder = PvaRecorder("T:ALARM")
+            recorder = Recorder("T:ALARM")
             client.subscribe(recorder)
             await until(lambda: recorder.updates)
             assert recorder.descriptions == [(1, "K", ())]
@@ -185,7 +185,7 @@ def test_units_and_a_change_of_limits(ioc: EpicsIoc) -> None:
 def test_enum_strings_and_a_change_of_them(ioc: EpicsIoc) -> None:
     async def main() -> None:
         async with pv_access(ioc.pva_address) as client:
-            recorder = PvaRecorder("T:RENAMED")
+            recorder = Recorder("T:RENAMED")
             client.subscribe(recorder)
             await until(lambda: recorder.updates)
             await asyncio.to_thread(ioc.put, "T:RENAMED.ONST", "running")
@@ -199,7 +199,7 @@ def test_enum_strings_and_a_change_of_them(ioc: EpicsIoc) -> None:
 def test_a_name_server_is_asked(run: Run[None], ioc: EpicsIoc) -> None:
     async def main() -> None:
         async with pv_access(name_servers=(ioc.pva_name_server,)) as client:
-            recorder = PvaRecorder("T:COUNT")
+            recorder = Recorder("T:COUNT")
             client.subscribe(recorder)
             await until(lambda: len(recorder.updates) > 2)
 
@@ -212,7 +212,7 @@ def test_the_environment_is_not_looked_at(ioc: EpicsIoc, monkeypatch: pytest.Mon
 
     async def main() -> None:
         async with pv_access(never_connected_after_s=0.3) as client:
-            recorder = PvaRecorder("T:COUNT")
+            recorder = Recorder("T:COUNT")
             client.subscribe(recorder)
             await until(lambda: recorder.heard)
             assert recorder.story == ["never_connected"]

@@ -11,8 +11,8 @@ from p4p import Type, Value
 from p4p.nt import NTEnum, NTNDArray, NTScalar, NTTable
 
 from forwarder.model import ChannelType, Image, Table, ValueType
-from tests.support.ca_client import Run, last_value, until
-from tests.support.pva import NEW_YEAR_S, PvaRecorder, pv_access, serving, stamped
+from tests.support.ca_client import Recorder, Run, last_value, until
+from tests.support.pva import NEW_YEAR_S, pv_access, serving, stamped
 from tests.support.pva_counting import CountingServer
 
 TIME_NS = NEW_YEAR_S * 10**9 + 123_456_789
@@ -45,7 +45,7 @@ def test_scalars_and_arrays_of_every_type(run: Run[None]) -> None:
 
     async def main(address: str) -> None:
         async with pv_access(address) as client:
-            recorders = {name: PvaRecorder(name) for name in values}
+            recorders = {name: Recorder(name) for name in values}
             for recorder in recorders.values():
                 client.subscribe(recorder)
             await until(lambda: all(recorder.updates for recorder in recorders.values()))
@@ -65,7 +65,7 @@ def test_scalars_and_arrays_of_every_type(run: Run[None]) -> None:
 def test_an_enum(run: Run[None]) -> None:
     async def main(address: str) -> None:
         async with pv_access(address) as client:
-            recorder = PvaRecorder("PV")
+            recorder = Recorder("PV")
             client.subscribe(recorder)
             await until(lambda: recorder.updates)
             assert recorder.kinds == [ChannelType(ValueType.ENUM, is_array=False)]
@@ -84,7 +84,7 @@ def test_a_table_and_an_image(run: Run[None]) -> None:
 
     async def main(address: str) -> None:
         async with pv_access(address) as client:
-            recorders = [PvaRecorder("TABLE"), PvaRecorder("IMAGE")]
+            recorders = [Recorder("TABLE"), Recorder("IMAGE")]
             for recorder in recorders:
                 client.subscribe(recorder)
             await until(lambda: all(recorder.updates for recorder in recorders))
@@ -108,7 +108,7 @@ def test_a_bare_structure_gets_the_time_of_its_receipt(run: Run[None]) -> None:
     async def main() -> None:
         with serving({"PV": Value(structure, {"value": 1.5})}) as server:
             async with pv_access(server.address) as client:
-                recorder = PvaRecorder("PV")
+                recorder = Recorder("PV")
                 client.subscribe(recorder)
                 await until(lambda: recorder.updates)
                 server.pvs["PV"].post(Value(structure, {"value": 2.5}))
@@ -129,7 +129,7 @@ def test_texts_that_are_not_utf8(run: Run[None]) -> None:
         first = {"ONE": stamped(one, b"\xb0C", display={"units": b"\xb5m"}), "MANY": stamped(many, ["a"])}
         with serving(first) as server:
             async with pv_access(server.address) as client:
-                lone, several = PvaRecorder("ONE"), PvaRecorder("MANY")
+                lone, several = Recorder("ONE"), Recorder("MANY")
                 client.subscribe(lone)
                 client.subscribe(several)
                 await until(lambda: lone.updates and several.updates)
@@ -155,7 +155,7 @@ def test_a_pv_that_is_closed_and_opened_with_another_structure_goes_on(run: Run[
     async def main() -> None:
         with serving({"PV": structures[0][0], "OTHER": stamped(NTScalar("d").type, 0)}) as server:
             async with pv_access(server.address) as client:
-                recorder, other = PvaRecorder("PV"), PvaRecorder("OTHER")
+                recorder, other = Recorder("PV"), Recorder("OTHER")
                 client.subscribe(recorder)
                 client.subscribe(other)
                 await until(lambda: recorder.updates and other.updates)
@@ -172,12 +172,34 @@ def test_a_pv_that_is_closed_and_opened_with_another_structure_goes_on(run: Run[
 
 
 @pytest.mark.parametrize("run", ["uvloop"], indirect=True)
+def test_a_pv_without_a_value_connects_when_it_gets_one(run: Run[None]) -> None:
+    strange = Type([("x", "d")])
+
+    async def main() -> None:
+        with serving({"PV": Value(strange, {"x": 0.0})}) as server:
+            async with pv_access(server.address) as client:
+                recorder = Recorder("PV")
+                client.subscribe(recorder)
+                await until(lambda: recorder.errors)
+                server.pvs["PV"].post(Value(strange, {"x": 1.0}))
+                await until(lambda: client.counts()["failed_updates"] == 2)
+                assert client.counts()["searching"] == 1
+                server.pvs["PV"].close()
+                server.pvs["PV"].open(stamped(NTScalar("d").type, 1.5))
+                await until(lambda: recorder.updates)
+                assert recorder.story == ["failed", "failed", "connected", "update"]
+                assert recorder.values == [1.5]
+
+    run(main())
+
+
+@pytest.mark.parametrize("run", ["uvloop"], indirect=True)
 def test_a_pv_that_moves_to_another_server_goes_on(run: Run[None]) -> None:
     async def main() -> None:
         value = stamped(NTScalar("d").type, 1.0)
         with serving({"PV": value}) as first, serving() as second:
             async with pv_access(first.address, second.address) as client:
-                recorder = PvaRecorder("PV")
+                recorder = Recorder("PV")
                 client.subscribe(recorder)
                 await until(lambda: recorder.updates)
                 first.stop()
@@ -194,7 +216,7 @@ def test_a_server_that_restarts_is_found_again(run: Run[None]) -> None:
     async def main() -> None:
         with serving({"PV": stamped(NTScalar("d").type, 1.0)}) as server:
             async with pv_access(server.address) as client:
-                recorder = PvaRecorder("PV")
+                recorder = Recorder("PV")
                 client.subscribe(recorder)
                 await until(lambda: recorder.updates)
                 server.stop()
@@ -210,7 +232,7 @@ def test_nothing_of_the_library_is_busy_after_closing() -> None:
     async def main(address: str) -> set[str]:
         for _ in range(3):
             async with pv_access(address) as client:
-                recorder = PvaRecorder("PV")
+                recorder = Recorder("PV")
                 client.subscribe(recorder)
                 await until(lambda recorder=recorder: recorder.updates)
                 begin = time.monotonic()
@@ -229,7 +251,7 @@ def test_nothing_of_the_library_is_busy_after_closing() -> None:
 def test_100_pvs_at_120_hz_have_no_gap_and_share_their_wake_ups(run: Run[None]) -> None:
     async def main(server: CountingServer) -> None:
         async with pv_access(server.address) as client:
-            recorders = [PvaRecorder(f"COUNT:{n}") for n in range(100)]
+            recorders = [Recorder(f"COUNT:{n}") for n in range(100)]
             for recorder in recorders:
                 client.subscribe(recorder)
             await until(lambda: all(recorder.updates for recorder in recorders))

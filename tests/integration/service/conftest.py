@@ -27,6 +27,7 @@ def shared_service(kafka_broker: Broker, ioc: EpicsIoc) -> Iterator[Service]:
         kafka_broker.address,
         topics,
         ca_addresses=[ioc.ca_address, second.ca_address],
+        pva_addresses=[ioc.pva_address, second.pva_address],
         flags=[
             *("--status-interval", "500"),
             *("--pv-update-period", "300"),

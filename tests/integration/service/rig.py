@@ -26,6 +26,8 @@ record(ao, "SVC:LIMITED") {
 record(ai, "SVC:A1") { field(PINI, "YES") }
 record(ai, "SVC:A2") { field(PINI, "YES") }
 record(ai, "SVC:B1") { field(PINI, "YES") }
+record(ai, "SVC:UNITS") { field(VAL, "1") field(EGU, "K") field(PINI, "YES") }
+record(stringin, "SVC:TEXT") { field(VAL, "warm") field(PINI, "YES") }
 """
 
 SECOND_DATABASE = 'record(ai, "SECOND:STATIC") { field(VAL, "7") field(PINI, "YES") }'
@@ -47,21 +49,27 @@ class Data:
 
     @property
     def readings(self) -> list[Reading]:
-        return [decode_f142(value) for value in self._of("f142")]
+        return [decode_f142(value) for value in self.of("f142")]
 
     @property
     def values(self) -> list[Any]:
         return [reading.value for reading in self.readings]
 
     @property
+    def schemas(self) -> list[str]:
+        """The formats of all messages, in order."""
+        return [schema_of(record.value) for record in self.records if record.value is not None]
+
+    @property
     def connections(self) -> list[Connection]:
-        return [decode_ep00(value) for value in self._of("ep00")]
+        return [decode_ep00(value) for value in self.of("ep00")]
 
     @property
     def events(self) -> list[str]:
         return [connection.event for connection in self.connections]
 
-    def _of(self, schema: str) -> list[bytes]:
+    def of(self, schema: str) -> list[bytes]:
+        """The messages of one format."""
         return [r.value for r in self.records if r.value is not None and schema_of(r.value) == schema]
 
 

@@ -7,6 +7,7 @@ from forwarder.model import ChannelType, ValueType
 
 COMPANIONS = {
     "f142": ("ep00", ep00.encode, None, None),
+    "text_f142": ("ep00", ep00.encode, None, None),
     "no_op": ("", None, None, None),
     **dict.fromkeys(
         ["f144", "tdct", "se00", "senv", "nttable_se00", "nttable_senv", "ad00"],

@@ -59,8 +59,8 @@ class Rig:
             self.add(name)
         self.circuit.connection_made(cast("asyncio.BaseTransport", self.transport))
 
-    def add(self, name: str) -> Channel:
-        recorder = Recorder(name)
+    def add(self, name: str, *, wants_description: bool = False) -> Channel:
+        recorder = Recorder(name, wants_description=wants_description)
         channel = Channel(len(self.channels), recorder, 0.0)
         channel.happened(Event.FOUND)
         self.channels.append(channel)

@@ -19,12 +19,14 @@ from forwarder.model import ValueType
 from tests.support.ca_messages import (
     ECHO,
     NATIVE,
+    PROPERTIES,
     TIME_NS,
     VERSION,
     created,
     event,
     extended,
     failed_event,
+    properties,
 )
 
 from .ca_circuit_rig import Rig
@@ -418,6 +420,149 @@ class TestTrouble:
         rig.hear(created(0, ChannelType.LONG, 1), event(0, [5], ChannelType.LONG))
         assert rig.recorders[0].values == [5]
         assert rig.recorders[0].kinds[-1].element is ValueType.INT32
+
+
+class TestDescriptions:
+    """Units and enum strings, and those who want them."""
+
+    def wanting(self, native: ChannelType = ChannelType.DOUBLE, count: int = 1, name: str = "PV") -> Rig:
+        rig = Rig()
+        rig.add(name, wants_description=True)
+        rig.hear(VERSION, created(0, native, count))
+        return rig
+
+    @in_loop
+    async def test_who_does_not_want_it_costs_nothing(self) -> None:
+        rig = subscribed(channels=3)
+        assert sum(isinstance(command, caproto.EventAddRequest) for command in await rig.sent()) == 3
+        rig.hear(event(0, [1.0]))
+        assert rig.recorders[0].told == []
+
+    @pytest.mark.parametrize("native", [native for native in NATIVE.values() if native], ids=lambda native: native.name)
+    @pytest.mark.parametrize("count", [1, 1000])
+    @in_loop
+    async def test_it_is_asked_for_with_a_subscription_of_its_own(self, native: ChannelType, count: int) -> None:
+        rig = self.wanting(native, count)
+        value, request = (await rig.sent())[-2:]
+        assert (value.data_type, value.subscriptionid) == (native + 14, 0)
+        assert isinstance(request, caproto.EventAddRequest)
+        assert (request.data_type, request.data_count, request.sid) == (native + 28, 1, 1000)
+        assert request.mask == caproto.SubscriptionType.DBE_PROPERTY
+        assert request.subscriptionid == PROPERTIES
+
+    @in_loop
+    async def test_it_is_told_once_and_when_it_has_changed(self) -> None:
+        rig = self.wanting()
+        rig.hear(event(0, [1.0]), properties(0, units=b"mm"), event(0, [2.0]), properties(0, units=b"mm"))
+        rig.hear(properties(0, units=b"\xb5m"), properties(0, units=b"\xb5m"), properties(0))
+        assert rig.recorders[0].descriptions == [(2, "mm", ()), (3, "µm", ()), (3, "", ())]
+        assert rig.recorders[0].values == [1.0, 2.0]
+        assert (rig.circuit.updates, rig.circuit.property_updates, rig.circuit.refused_updates) == (2, 5, 0)
+
+    @in_loop
+    async def test_no_units_are_told_too(self) -> None:
+        rig = self.wanting()
+        rig.hear(properties(0))
+        assert rig.recorders[0].told == [("", ())]
+
+    @in_loop
+    async def test_enum_strings(self) -> None:
+        rig = self.wanting(ChannelType.ENUM)
+        rig.hear(*(properties(0, ChannelType.ENUM, choices=choices) for choices in ([b"a", b"b"], [b"a", b"c"])))
+        assert rig.recorders[0].told == [("", ("a", "b")), ("", ("a", "c"))]
+
+    @pytest.mark.parametrize(("native", "name"), [(ChannelType.STRING, "PV"), (ChannelType.CHAR, "PV.DESC$")])
+    @in_loop
+    async def test_texts_have_none_and_it_is_not_asked_for(self, native: ChannelType, name: str) -> None:
+        rig = self.wanting(native, 60, name)
+        assert sum(isinstance(command, caproto.EventAddRequest) for command in await rig.sent()) == 1
+        assert rig.recorders[0].descriptions == [(1, "", ())]
+        rig.circuit.describe(rig.channels[0])
+        assert rig.recorders[0].told == [("", ())] * 2
+
+    @in_loop
+    async def test_an_error_status_is_not_heard(self) -> None:
+        rig = self.wanting()
+        frame = bytearray(properties(0, units=b"mm"))
+        struct.pack_into(">I", frame, 8, 152)
+        rig.hear(frame, properties(0, units=b"cm"))
+        assert rig.recorders[0].story == ["connected"]
+        assert rig.recorders[0].told == [("cm", ())]
+        assert (rig.circuit.refused_updates, rig.circuit.property_updates) == (0, 1)
+
+    @in_loop
+    async def test_what_cannot_be_read_is_told_and_the_next_is_read(self) -> None:
+        rig = self.wanting()
+        rig.hear(struct.pack(">HHHHII", 1, 8, 34, 1, 1, PROPERTIES) + bytes(8), properties(0, units=b"mm"))
+        assert "too short" in str(rig.recorders[0].errors[0])
+        assert rig.recorders[0].told == [("mm", ())]
+
+    @in_loop
+    async def test_who_comes_to_want_it_is_told_then(self) -> None:
+        rig = subscribed()
+        await rig.sent()
+        rig.circuit.describe(rig.channels[0])
+        rig.circuit.describe(rig.channels[0])
+        (request,) = await rig.sent()
+        assert request.mask == caproto.SubscriptionType.DBE_PROPERTY
+        rig.hear(properties(0, units=b"mm"))
+        assert rig.recorders[0].told == [("mm", ())]
+        rig.circuit.describe(rig.channels[0])
+        assert rig.recorders[0].told == [("mm", ())] * 2
+        assert await rig.sent() == []
+
+    @in_loop
+    async def test_it_is_asked_for_again_when_the_channel_was_lost(self) -> None:
+        rig = self.wanting()
+        rig.hear(properties(0, units=b"mm"), bytes(caproto.ServerDisconnResponse(0)))
+        await rig.sent()
+        rig.channels[0].happened(Event.FOUND)
+        rig.circuit.create(rig.channels[0])
+        rig.hear(created(0, ChannelType.LONG, 1))
+        assert (await rig.sent())[-1].data_type == ChannelType.CTRL_LONG
+        rig.hear(properties(0, ChannelType.LONG, units=b"mm"))
+        assert rig.recorders[0].told == [("mm", ())] * 2
+
+    @in_loop
+    async def test_who_has_left_hears_nothing_more(self) -> None:
+        rig = self.wanting()
+        rig.circuit.give_up(rig.channels[0])
+        rig.hear(properties(0, units=b"mm"), bytes(caproto.ClearChannelResponse(1000, 0)))
+        rig.hear(properties(0, units=b"mm"))
+        assert rig.recorders[0].told == []
+        assert rig.recorders[0].errors == []
+        assert not rig.transport.aborted
+
+    @in_loop
+    async def test_who_leaves_when_it_connects_is_told_nothing(self) -> None:
+        rig = Rig()
+        channel = rig.add("PV", wants_description=True)
+        rig.recorders[0].on_connect = lambda: rig.circuit.give_up(channel)
+        rig.hear(VERSION, created(0, ChannelType.STRING))
+        assert rig.recorders[0].story == ["connected"]
+        assert rig.recorders[0].told == []
+
+
+@pytest.mark.parametrize("count", [1, 60])
+@in_loop
+async def test_characters_are_a_text_where_the_name_says_so(count: int) -> None:
+    rig = Rig("PV.DESC$", "PV.DESC")
+    rig.hear(VERSION, created(0, ChannelType.CHAR, count), created(1, ChannelType.CHAR, 60))
+    for raw in (b"on\0junk", "5 µm".encode(), b"5 \xb5m", b"", b"x", b"\0"):
+        rig.hear(*(event(n, np.frombuffer(raw, "u1"), ChannelType.CHAR) for n in range(2)))
+    rig.hear(extended(event(0, [ord("y")], ChannelType.CHAR)))
+    text, numbers = rig.recorders
+    assert (text.kinds[0].element, text.kinds[0].is_array) == (ValueType.STRING, False)
+    assert text.values == ["on", "5 µm", "5 µm", "", "x", "", "y"]
+    assert numbers.values[0] == list(b"on\0junk")
+    assert text.updates[0][1:] == (TIME_NS, 0, 0)
+    rig.hear(failed_event(0, ChannelType.CHAR))
+    assert len(text.errors) == 1
+
+
+@in_loop
+async def test_a_listener_is_told_which_server_it_is() -> None:
+    assert subscribed().recorders[0].servers == ["127.0.0.1:5064"]
 
 
 class TestGivingUp:

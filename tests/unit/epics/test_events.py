@@ -8,10 +8,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from forwarder.chars import text as text_of
 from forwarder.epics.ca import events
 from forwarder.model import ChannelType, Value, ValueType
 from tests.support.ca_client import plain
-from tests.support.ca_messages import EPICS_EPOCH_NS, NATIVE, TIME_NS, event
+from tests.support.ca_messages import EPICS_EPOCH_NS, NATIVE, TIME_NS, event, properties
 
 F32 = 3.4028234663852886e38
 
@@ -109,7 +110,7 @@ def test_strings_end_at_the_first_nul_and_are_never_refused(raw: bytes, text: st
 
 @given(st.binary(max_size=40))
 def test_any_bytes_are_some_text(raw: bytes) -> None:
-    text = events.text(raw)
+    text = text_of(raw)
     assert "\0" not in text
     assert text == raw.split(b"\0")[0].decode(errors="replace") or b"\xef\xbf\xbd" not in raw
 
@@ -147,8 +148,44 @@ def test_damaged_payloads_are_refused_and_nothing_else(data_type: int, count: in
 
 @pytest.mark.parametrize(("largest", "is_array"), [(0, True), (1, False), (2, True), (70_000, True)])
 def test_a_channel_is_an_array_unless_its_largest_count_is_one(largest: int, is_array: bool) -> None:
-    kind = events.channel_type(events.NATIVE_TYPES[6], largest)
+    kind = events.channel_type(events.NATIVE_TYPES[6], largest, "PV$")
     assert kind == ChannelType(ValueType.FLOAT64, is_array)
+
+
+@pytest.mark.parametrize("largest", [0, 1, 256])
+def test_characters_are_a_text_where_the_name_says_so(largest: int) -> None:
+    characters = events.NATIVE_TYPES[4]
+    assert events.channel_type(characters, largest, "PV.DESC$") == ChannelType(ValueType.STRING, is_array=False)
+    assert events.channel_type(characters, largest, "PV.DESC").element is ValueType.UINT8
+
+
+@pytest.mark.parametrize("native", ["INT", "FLOAT", "CHAR", "LONG", "DOUBLE"])
+@pytest.mark.parametrize(("raw", "text"), [*TEXTS.values()][:-1], ids=[*TEXTS][:-1])
+def test_units_of_every_type(native: str, raw: bytes, text: str) -> None:
+    payload = properties(1, NATIVE[native], units=raw[:8])[16:]
+    assert events.description(NATIVE[native] + 28, payload) == (text, ())
+
+
+@pytest.mark.parametrize("choices", [(), ("off", "on"), ("5 µm", "", "x" * 25), tuple("abcdefghijklmnop")], ids=len)
+def test_enum_strings(choices: tuple[str, ...]) -> None:
+    payload = properties(1, NATIVE["ENUM"], choices=[choice.encode("latin-1") for choice in choices])[16:]
+    assert events.description(31, payload) == ("", choices)
+
+
+def test_more_enum_strings_than_there_is_room_for_are_as_many_as_there_is_room_for() -> None:
+    payload = bytearray(properties(1, NATIVE["ENUM"], choices=[b"a"] * 16)[16:])
+    struct.pack_into(">H", payload, 4, 0xFFFF)
+    assert events.description(31, bytes(payload)) == ("", ("a",) * 16)
+
+
+@given(st.integers(0, 40), st.binary(max_size=500))
+def test_damaged_properties_are_refused_and_nothing_else(data_type: int, payload: bytes) -> None:
+    try:
+        units, choices = events.description(data_type, payload)
+    except ValueError:
+        return
+    assert "\0" not in units + "".join(choices)
+    assert data_type in (29, 30, 31, 32, 33, 34)
 
 
 def test_an_empty_message_for_a_scalar_is_refused() -> None:

@@ -3,12 +3,14 @@
 import asyncio
 import threading
 import time
+import traceback
 from collections import deque
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from itertools import pairwise
 from typing import Any
 
+import numpy as np
 import pytest
 from p4p import Type, Value
 from p4p.client.raw import Cancelled, Disconnected, Finished, RemoteError
@@ -19,8 +21,8 @@ from forwarder.epics.p4p_client import PvAccess
 from forwarder.epics.pva_channel import Event, IllegalMove, State, after
 from forwarder.model import ChannelType, ValueType
 from forwarder.settings.types import PvAccessSettings
-from tests.support.ca_client import Run, running, until
-from tests.support.pva import NEW_YEAR_S, PvaRecorder, stamped
+from tests.support.ca_client import Recorder, Run, running, until
+from tests.support.pva import NEW_YEAR_S, stamped
 
 DOUBLE = NTScalar("d", display=True).type
 FLOAT64 = ChannelType(ValueType.FLOAT64, is_array=False)
@@ -113,8 +115,8 @@ def later(value: float) -> Value:
     return fields
 
 
-async def subscribed(pv_access: PvAccess, context: FakeContext) -> tuple[PvaRecorder, FakeMonitor]:
-    recorder = PvaRecorder("PV")
+async def subscribed(pv_access: PvAccess, context: FakeContext) -> tuple[Recorder, FakeMonitor]:
+    recorder = Recorder("PV")
     pv_access.subscribe(recorder)
     monitor = context.monitors[-1]
     monitor.give(double(0))
@@ -134,7 +136,7 @@ def test_what_the_library_is_told(run: Run[None]) -> None:
             "queue_size": 6,
         }
         async with client(**settings) as (pv_access, context):
-            pv_access.subscribe(PvaRecorder("PV"))
+            pv_access.subscribe(Recorder("PV"))
             assert context.provider == "pva"
             assert context.options == {
                 "conf": {
@@ -186,7 +188,7 @@ def test_another_type_after_a_disconnect(run: Run[None]) -> None:
 def test_a_loss_before_the_first_value_is_not_told(run: Run[None]) -> None:
     async def main() -> None:
         async with client() as (pv_access, context):
-            recorder = PvaRecorder("PV")
+            recorder = Recorder("PV")
             pv_access.subscribe(recorder)
             context.monitors[0].give(Disconnected(), Disconnected(), double(1))
             await until(lambda: recorder.updates)
@@ -216,7 +218,7 @@ def test_a_subscription_that_is_ended_is_made_again(run: Run[None], end: Excepti
 def test_refusals_come_ever_more_slowly_and_are_said_once(run: Run[None], caplog: pytest.LogCaptureFixture) -> None:
     async def main() -> None:
         async with client() as (pv_access, context):
-            recorder = PvaRecorder("PV")
+            recorder = Recorder("PV")
             pv_access.subscribe(recorder)
             times = []
             for n in range(5):
@@ -239,7 +241,7 @@ def test_a_library_that_raises_is_asked_again(run: Run[None], monkeypatch: pytes
         async with client() as (pv_access, context):
             with monkeypatch.context() as refusing:
                 refusing.setattr(FakeContext, "refusal", RuntimeError("no"))
-                recorder = PvaRecorder("PV")
+                recorder = Recorder("PV")
                 pv_access.subscribe(recorder)
                 await until(lambda: pv_access.counts()["ended_subscriptions"] > 1)
             await until(lambda: context.monitors)
@@ -254,7 +256,7 @@ def test_what_cannot_be_a_name_is_never_asked_for(run: Run[None], name: str) -> 
     async def main() -> None:
         pv_access = PvAccess(PvAccessSettings(), never_connected_after_s=0.05)
         async with running(pv_access):
-            recorder = PvaRecorder(name)
+            recorder = Recorder(name)
             pv_access.subscribe(recorder)
             await until(lambda: recorder.story == ["never_connected"])
             assert FakeContext.made[-1].monitors == []
@@ -266,7 +268,7 @@ def test_what_cannot_be_a_name_is_never_asked_for(run: Run[None], name: str) -> 
 def test_what_cannot_be_read_is_counted_and_the_next_update_is_forwarded(run: Run[None]) -> None:
     async def main() -> None:
         async with client() as (pv_access, context):
-            recorder = PvaRecorder("PV")
+            recorder = Recorder("PV")
             pv_access.subscribe(recorder)
             texts = NTScalar("as").type
             context.monitors[0].give(stamped(texts, ["a"]), stamped(texts, [b"\xb0"]), stamped(texts, ["b"]))
@@ -280,15 +282,95 @@ def test_what_cannot_be_read_is_counted_and_the_next_update_is_forwarded(run: Ru
 def test_a_structure_without_a_value_is_counted_and_may_change(run: Run[None]) -> None:
     async def main() -> None:
         async with client() as (pv_access, context):
-            recorder = PvaRecorder("PV")
+            recorder = Recorder("PV")
             pv_access.subscribe(recorder)
             strange = Value(Type([("x", "d")]), {"x": 1.0})
             context.monitors[0].give(strange, strange)
             await until(lambda: len(recorder.errors) == 2)
             assert recorder.story == ["failed", "failed"]
+            assert pv_access.counts()["failed_updates"] == 2
             context.monitors[0].give(Disconnected(), double(1))
             await until(lambda: recorder.updates)
             assert recorder.story == ["failed", "failed", "connected", "update"]
+            context.monitors[0].give(Finished())
+            await until(lambda: len(context.monitors) == 2)
+            context.monitors[1].give(strange, Finished())
+            await until(lambda: len(context.monitors) == 3)
+            context.monitors[2].give(double(2))
+            await until(lambda: recorder.values == [1, 2])
+            assert recorder.count("failed") == 3
+            assert recorder.count("disconnected") == 1
+
+    run(main())
+
+
+def test_a_structure_without_a_value_holds_on_to_none_of_its_updates(run: Run[None]) -> None:
+    async def main() -> None:
+        async with client() as (pv_access, context):
+            recorder = Recorder("PV")
+            pv_access.subscribe(recorder)
+            structure = Type([("x", "d")])
+            context.monitors[0].give(*(Value(structure, {"x": 1.0}) for _ in range(100)))
+            await until(lambda: len(recorder.errors) == 100)
+            assert len(list(traceback.walk_tb(recorder.errors[-1].__traceback__))) < 5
+
+    run(main())
+
+
+@pytest.mark.parametrize("code", ["ab", "aB"])
+def test_characters_are_a_text_where_the_name_says_so(run: Run[None], code: str) -> None:
+    async def main() -> None:
+        async with client() as (pv_access, context):
+            text, numbers = Recorder("PV$"), Recorder("PV")
+            pv_access.subscribe(text)
+            pv_access.subscribe(numbers)
+            structure = NTScalar(code).type
+            for monitor in context.monitors:
+                monitor.give(Value(structure))
+                for raw in (b"on\0junk", "5 \xb5m".encode(), b"5 \xb5m", b""):
+                    monitor.give(stamped(structure, np.frombuffer(raw, code[1:].replace("B", "u1"))))
+            await until(lambda: len(text.updates) == len(numbers.updates) == 5)
+            assert text.kinds == [ChannelType(ValueType.STRING, is_array=False)]
+            assert text.values == ["", "on", "5 µm", "5 µm", ""]
+            assert numbers.kinds[0].is_array
+            assert numbers.values[1] == list(b"on\0junk")
+
+    run(main())
+
+
+def test_a_description_is_told_again_to_those_who_ask_for_it(run: Run[None]) -> None:
+    async def main() -> None:
+        async with client() as (pv_access, context):
+            recorder = Recorder("PV")
+            pv_access.subscribe(recorder)
+            pv_access.describe(recorder)
+            assert recorder.told == []
+            context.monitors[0].give(double(1, display={"units": "mm"}))
+            await until(lambda: recorder.updates)
+            assert recorder.told == [("mm", ())]
+            pv_access.describe(recorder)
+            assert recorder.told == [("mm", ())] * 2
+            context.monitors[0].give(Disconnected())
+            await until(lambda: recorder.story[-1] == "disconnected")
+            pv_access.describe(recorder)
+            assert recorder.told == [("mm", ())] * 2
+
+    run(main())
+
+
+@pytest.mark.parametrize("seconds", [-1, -(2**63)])
+def test_a_time_before_1970_is_no_time(run: Run[None], seconds: int) -> None:
+    async def main() -> None:
+        async with client() as (pv_access, context):
+            recorder, monitor = await subscribed(pv_access, context)
+            begin = time.time_ns()
+            odd = later(1)
+            odd["timeStamp.secondsPastEpoch"] = seconds
+            odd["timeStamp.nanoseconds"] = 2**31 - 1
+            monitor.give(odd)
+            await until(lambda: len(recorder.updates) == 2)
+            assert begin <= recorder.updates[1][1] <= time.time_ns()
+            assert pv_access.counts()["updates_without_time"] == 1
 
     run(main())
 
@@ -296,7 +378,7 @@ def test_a_structure_without_a_value_is_counted_and_may_change(run: Run[None]) -
 def test_no_time_is_the_time_of_receipt(run: Run[None]) -> None:
     async def main() -> None:
         async with client() as (pv_access, context):
-            bare, unset = PvaRecorder("BARE"), PvaRecorder("UNSET")
+            bare, unset = Recorder("BARE"), Recorder("UNSET")
             pv_access.subscribe(bare)
             pv_access.subscribe(unset)
             begin = time.time_ns()
@@ -332,7 +414,7 @@ def test_alarms_and_their_texts(run: Run[None]) -> None:
 def test_units_are_told_after_the_connection_and_when_they_change(run: Run[None]) -> None:
     async def main() -> None:
         async with client() as (pv_access, context):
-            recorder = PvaRecorder("PV")
+            recorder = Recorder("PV")
             pv_access.subscribe(recorder)
             monitor = context.monitors[0]
             monitor.give(double(1, display={"units": "mm"}), later(2))
@@ -346,7 +428,7 @@ def test_units_are_told_after_the_connection_and_when_they_change(run: Run[None]
 def test_enum_strings_are_told_and_a_change_of_them_alone_is_no_update(run: Run[None]) -> None:
     async def main() -> None:
         async with client() as (pv_access, context):
-            recorder = PvaRecorder("PV")
+            recorder = Recorder("PV")
             pv_access.subscribe(recorder)
             structure = NTEnum().type
             renamed = stamped(structure, {"index": 1, "choices": ["off", "running"]})
@@ -381,7 +463,7 @@ def test_a_change_of_limits_alone_is_no_update(run: Run[None]) -> None:
 def test_the_loop_is_woken_once_for_all_that_is_ready(run: Run[None]) -> None:
     async def main() -> None:
         async with client() as (pv_access, context):
-            recorders = [PvaRecorder(f"PV{n}") for n in range(50)]
+            recorders = [Recorder(f"PV{n}") for n in range(50)]
             for recorder in recorders:
                 pv_access.subscribe(recorder)
             # The loop does not turn meanwhile.
@@ -400,7 +482,7 @@ def test_the_loop_is_woken_once_for_all_that_is_ready(run: Run[None]) -> None:
 def test_a_long_queue_does_not_keep_the_loop_nor_other_pvs(run: Run[None]) -> None:
     async def main() -> None:
         async with client() as (pv_access, context):
-            busy, other = PvaRecorder("BUSY"), PvaRecorder("OTHER")
+            busy, other = Recorder("BUSY"), Recorder("OTHER")
             busy.on_update = lambda: time.sleep(0.001)
             pv_access.subscribe(busy)
             pv_access.subscribe(other)
@@ -435,12 +517,12 @@ def test_a_listener_that_leaves_in_the_midst_hears_nothing_more(run: Run[None]) 
     async def main() -> None:
         async with client() as (pv_access, context):
 
-            class Leaving(PvaRecorder):
-                def connected(self, kind: ChannelType) -> None:
-                    super().connected(kind)
+            class Leaving(Recorder):
+                def connected(self, kind: ChannelType, server: str = "") -> None:
+                    super().connected(kind, server)
                     pv_access.unsubscribe(self)
 
-            leaving, stays = Leaving("PV"), PvaRecorder("PV")
+            leaving, stays = Leaving("PV"), Recorder("PV")
             pv_access.subscribe(leaving)
             pv_access.subscribe(stays)
             for monitor in context.monitors:
