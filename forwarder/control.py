@@ -6,11 +6,13 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Protocol
 
-from .commands import UNKNOWN, dialect, parse
+from .commands import UNKNOWN, Limits, dialect, parse
 from .errors import BadCommand, BadStream
 from .model import Add, Command, Exit, Remove, Replace, Stream, Transport
-from .pipeline import Pipeline, check
+from .permissions import Permissions
+from .pipeline import Pipeline
 from .route import Route
+from .settings.types import CommandSettings
 from .streams import StreamTable
 
 log = logging.getLogger(__name__)
@@ -51,11 +53,19 @@ class Control:
         *,
         changed: Callable[[], None],
         leave: Callable[[], None],
+        settings: CommandSettings | None = None,
+        own_topics: Iterable[tuple[str, str]] = (),
     ) -> None:
         """`broker_label` gives the outbox's name for the broker in a stream's topic, or raises BadStream.
 
-        `changed` is called after every message, `leave` when a command says so.
+        `changed` is called after every message, `leave` when a command says so and may. `own_topics` are those that
+        no stream may go to, by the cluster's name in the outbox and their own.
         """
+        settings = settings or CommandSettings()
+        self._permissions = Permissions(settings, own_topics)
+        self._max_streams = settings.max_streams
+        self._obeys_exit = settings.obey_exit
+        self._limits = Limits(settings.max_message_bytes, settings.max_streams, channel_length=settings.max_name_length)
         self.table = StreamTable()
         self.counts = CommandCounts(Counter(), Counter())
         self._pipeline = pipeline
@@ -68,7 +78,9 @@ class Control:
         """Obey one message; a bad one is counted and logged with its reason and place, and changes nothing."""
         name = dialect(message)
         try:
-            command = parse(message)
+            command = parse(message, self._limits)
+            if isinstance(command, Exit) and not self._obeys_exit:
+                raise BadCommand("exit is not obeyed by this service; obey-exit is no")
         except BadCommand as error:
             self.counts.refused[name] += 1
             self.counts.last_refusal = f"{place}: {error}"
@@ -114,9 +126,9 @@ class Control:
         """The command without the streams that can't be served, and with the outbox's names of brokers."""
         match command:
             case Add(streams):
-                return Add(self._servable(streams, place))
+                return Add(self._servable(streams, place, self._max_streams - len(self.table)))
             case Replace(streams):
-                return Replace(self._servable(streams, place))
+                return Replace(self._servable(streams, place, self._max_streams))
             case Remove(patterns):
                 return Remove(
                     tuple(p if p.broker is None else replace(p, broker=self._known(p.broker)) for p in patterns)
@@ -124,15 +136,20 @@ class Control:
             case _:
                 return command
 
-    def _servable(self, streams: Iterable[Stream], place: str) -> tuple[Stream, ...]:
+    def _servable(self, streams: Iterable[Stream], place: str, room: int) -> tuple[Stream, ...]:
+        """The streams that can be served: not more new ones than there is room for."""
         servable: list[Stream] = []
         refused = 0
         for stream in streams:
             try:
-                check(stream)
                 if stream.transport not in self._subscribers:
                     raise BadStream(f"{stream.channel}: the transport {stream.transport.name} is not served")
-                label = self._broker_label(stream.broker)
+                stream = self._labelled(stream)
+                self._permissions.check(stream)
+                if stream not in self.table:
+                    if room <= 0:
+                        raise BadStream(f"{stream.channel}: there are {self._max_streams} streams, which is the limit")
+                    room -= 1
             except BadStream as error:
                 refused += 1
                 self.counts.refused_streams += 1
@@ -140,10 +157,14 @@ class Control:
                 if refused <= _LOGGED_STREAMS:
                     log.warning("%s: a stream is not opened: %s", place, error)
             else:
-                servable.append(stream if label == stream.broker else replace(stream, broker=label))
+                servable.append(stream)
         if refused > _LOGGED_STREAMS:
             log.warning("%s: %d streams are not opened in all", place, refused)
         return tuple(servable)
+
+    def _labelled(self, stream: Stream) -> Stream:
+        label = self._broker_label(stream.broker)
+        return stream if label == stream.broker else replace(stream, broker=label)
 
     def _known(self, broker: str) -> str:
         try:

@@ -3,8 +3,6 @@
 from collections import Counter
 from collections.abc import Iterator
 
-from .encode import SCHEMAS
-from .errors import BadStream
 from .model import Stream, Transport
 from .outbox import Outbox
 from .output import Output
@@ -119,9 +117,3 @@ class Pipeline:
 
     def _total(self, name: str) -> int:
         return self._closed[name] + sum(getattr(route, name) for route in self)
-
-
-def check(stream: Stream) -> None:
-    """Raises BadStream for a schema that the service does not know."""
-    if stream.schema not in SCHEMAS:
-        raise BadStream(f"{stream.channel}: no schema {stream.schema!r}; there are {', '.join(sorted(SCHEMAS))}")

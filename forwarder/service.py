@@ -79,7 +79,15 @@ class Service:
         self._streams = StreamList()
         self._labels, self._clusters = _clusters(settings)
         self._senders = {label: self._sender(label, cluster) for label, cluster in self._clusters.items()}
-        self._control = Control(self._pipeline, self._clients, self._label, changed=self._changed, leave=self._stop.set)
+        self._control = Control(
+            self._pipeline,
+            self._clients,
+            self._label,
+            changed=self._changed,
+            leave=self._stop.set,
+            settings=settings.commands,
+            own_topics=self._own_topics(),
+        )
         self._readers = [ConfigTopic(topic, settings.service_id, self._receive) for topic in settings.config_topics]
         self._started_at = time.time()
 
@@ -196,6 +204,14 @@ class Service:
             with suppress(TimeoutError):
                 async with asyncio.timeout(self._settings.status_interval_s):
                     await self._status_due.wait()
+
+    def _own_topics(self) -> Iterator[tuple[str, str]]:
+        settings = self._settings
+        for topic in (*settings.config_topics, settings.status_topic, settings.storage_topic):
+            if topic is not None:
+                for label, cluster in self._clusters.items():
+                    if set(cluster.brokers) & set(topic.cluster.brokers):
+                        yield label, topic.topic
 
     def _status_label(self) -> str:
         topic = self._settings.status_topic

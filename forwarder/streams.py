@@ -98,7 +98,7 @@ def _matcher(patterns: Iterable[Pattern]) -> Callable[[Stream], bool]:
             wild.add(names)
         else:
             plain[tuple(name is not None for name in names)].add(names)
-    tests = [(_test(channel), schema, _test(topic), broker) for channel, schema, topic, broker in wild]
+    tests = [(whole_match(channel), schema, whole_match(topic), broker) for channel, schema, topic, broker in wild]
 
     def matches(stream: Stream) -> bool:
         names = (stream.channel, stream.schema, stream.topic, stream.broker)
@@ -120,7 +120,7 @@ def _has_wildcard(text: str | None) -> bool:
     return text is not None and ("*" in text or "?" in text)
 
 
-def _test(pattern: str | None) -> _Test:
+def whole_match(pattern: str | None) -> _Test:
     """Whether a whole text matches a pattern, in which only `?` and `*` are special; None matches all.
 
     Each `*` but the last takes as little as it can and never reconsiders (`(?>...)`): if what follows it is found

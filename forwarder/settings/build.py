@@ -13,6 +13,7 @@ from .table import Kind, Setting
 from .types import (
     ChannelAccessSettings,
     ClusterSettings,
+    CommandSettings,
     EventLoop,
     LogSettings,
     ProducerSettings,
@@ -89,6 +90,7 @@ class Builder:
             producer=self._producer(),
             ca=self._channel_access(),
             pva=self._pv_access(),
+            commands=self._commands(),
             times=TimeSettings(v.value(t.SEND_OUT_OF_ORDER), v.value(t.FUTURE_LIMIT), v.value(t.PAST_LIMIT)),
             log=LogSettings(v.value(t.VERBOSITY), v.get(t.LOG_FILE), v.get(t.GRAYLOG) or ""),
         )
@@ -194,6 +196,17 @@ class Builder:
             max_waiting_bytes=waiting,
             request_timeout_s=v.value(t.REQUEST_TIMEOUT),
             compression=v.value(t.COMPRESSION),
+        )
+
+    def _commands(self) -> CommandSettings:
+        v = self._values
+        return CommandSettings(
+            max_message_bytes=v.value(t.MAX_COMMAND_BYTES),
+            max_streams=v.value(t.MAX_STREAMS),
+            max_name_length=v.value(t.MAX_NAME_LENGTH),
+            schemas=v.value(t.ALLOWED_SCHEMAS),
+            topics=v.value(t.ALLOWED_TOPICS),
+            obey_exit=v.value(t.OBEY_EXIT),
         )
 
     def _channel_access(self) -> ChannelAccessSettings:

@@ -113,10 +113,15 @@ def host_and_port(default_port: int) -> Callable[[str], str]:
 
 def hosts(text: str) -> tuple[str, ...]:
     """`host[:port]`s with spaces or commas between them, kept as they are: the default port is another setting."""
-    found = tuple(re.split(r"[\s,]+", text.strip())) if text.strip() else ()
+    found = words(text)
     for host in found:
         broker(host)
     return found
+
+
+def words(text: str) -> tuple[str, ...]:
+    """Words with spaces or commas between them."""
+    return tuple(re.split(r"[\s,]+", text.strip())) if text.strip() else ()
 
 
 def _within(value: Number, low: Number, high: Number) -> Number:

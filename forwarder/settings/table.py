@@ -172,6 +172,60 @@ CREATE_TOPICS = Setting(
     "Kafka",
     metavar="YES|NO",
 )
+MAX_COMMAND_BYTES = Setting(
+    "max-command-bytes",
+    parse.whole(1_000, 1 << 30),
+    "Largest message on a config topic that is read.",
+    "a whole number from 1000 to 1073741824",
+    "Commands",
+    default="16777216",
+    metavar="BYTES",
+)
+MAX_STREAMS = Setting(
+    "max-streams",
+    parse.whole(1, 10_000_000),
+    "Most streams, of one message and in all.",
+    "a whole number from 1 to 10000000",
+    "Commands",
+    default="100000",
+    metavar="N",
+)
+MAX_NAME_LENGTH = Setting(
+    "max-name-length",
+    parse.whole(1, 65_535),
+    "Most characters of a PV's name.",
+    "a whole number from 1 to 65535",
+    "Commands",
+    default="1024",
+    metavar="N",
+)
+ALLOWED_SCHEMAS = Setting(
+    "allowed-schemas",
+    parse.words,
+    "Schemas that a stream may name; none given: all there are.",
+    "names of schemas with spaces between",
+    "Commands",
+    default="",
+    metavar="NAMES",
+)
+ALLOWED_TOPICS = Setting(
+    "allowed-topics",
+    parse.words,
+    "Topics that a stream may name, with the wildcards ? and *; none given: all but those of this service itself.",
+    "patterns with spaces between, such as: LARMOR_* NDW????_sampleEnv",
+    "Commands",
+    default="",
+    metavar="PATTERNS",
+)
+OBEY_EXIT = Setting(
+    "obey-exit",
+    parse.yes_or_no,
+    "Whether the command exit ends the service, for whoever can write to a config topic.",
+    "yes or no",
+    "Commands",
+    default="no",
+    metavar="YES|NO",
+)
 STATUS_INTERVAL = Setting(
     "status-interval",
     parse.milliseconds(100, 3_600_000),
@@ -527,6 +581,12 @@ SETTINGS: tuple[Setting[Any], ...] = (
     OUTPUT_BROKER,
     ALLOWED_OUTPUT,
     CREATE_TOPICS,
+    MAX_COMMAND_BYTES,
+    MAX_STREAMS,
+    MAX_NAME_LENGTH,
+    ALLOWED_SCHEMAS,
+    ALLOWED_TOPICS,
+    OBEY_EXIT,
     STATUS_INTERVAL,
     LINGER,
     MAX_BATCH_BYTES,

@@ -101,6 +101,24 @@ class PvAccessSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class CommandSettings:
+    """What the messages on the config topics may ask for, whoever can write there."""
+
+    max_message_bytes: int = 16 * 1024 * 1024
+    """20 000 streams take about 2 MB, and Kafka by default carries 1 MB."""
+    max_streams: int = 100_000
+    """Of one message, and in all."""
+    max_name_length: int = 1024
+    """Characters of a PV's name; EPICS databases end at 60, PVA servers have no bound of their own."""
+    schemas: tuple[str, ...] = ()
+    """Schemas that a stream may name; none: all there are."""
+    topics: tuple[str, ...] = ()
+    """Patterns of the topics that a stream may name, with the wildcards `?` and `*`; none: all."""
+    obey_exit: bool = False
+    """Whether a message may end the service."""
+
+
+@dataclass(frozen=True, slots=True)
 class TimeSettings:
     """What becomes of updates with an odd time. Payloads always have the PV's own."""
 
@@ -154,4 +172,5 @@ class Settings:
     ca: ChannelAccessSettings = ChannelAccessSettings()
     pva: PvAccessSettings = PvAccessSettings()
     times: TimeSettings = TimeSettings()
+    commands: CommandSettings = CommandSettings()
     log: LogSettings = LogSettings()

@@ -314,11 +314,10 @@ def test_a_change_of_limits_is_not_told(make_real: Callable[[], Client], iocs: d
             recorder = Recorder("C:UNITS", wants_description=True)
             client.subscribe(recorder)
             await until(lambda: recorder.updates and recorder.told)
-            seen = client.counts()["property_updates"]
-            for limit in (2, 1):
+            first = client.counts()["property_updates"]
+            for n, limit in enumerate((2, 1), 1):
                 await asyncio.to_thread(iocs["shared"].put, "C:UNITS.HOPR", limit)
-                seen += 1
-                await until(lambda: client.counts()["property_updates"] == seen)
+                await until(lambda n=n: client.counts()["property_updates"] == first + n)
             assert recorder.told == [("mm", ())]
             assert len(recorder.updates) == 1
 

@@ -1,5 +1,7 @@
 """From configuration messages to subscriptions, without EPICS or Kafka."""
 
+from typing import Any
+
 from streaming_data_types.fbschemas.forwarder_config_update_fc00.Protocol import Protocol
 from streaming_data_types.fbschemas.forwarder_config_update_fc00.UpdateType import UpdateType
 from streaming_data_types.forwarder_config_update_fc00 import StreamInfo, serialise_fc00
@@ -11,6 +13,7 @@ from forwarder.outbox import Outbox
 from forwarder.pipeline import Pipeline
 from forwarder.repeats import Repeats
 from forwarder.route import Clocks, Route
+from forwarder.settings.types import CommandSettings
 
 
 class Subscriptions:
@@ -36,7 +39,7 @@ def label(broker: str) -> str:
 
 
 class Bench:
-    def __init__(self) -> None:
+    def __init__(self, **settings: Any) -> None:
         self.ca = Subscriptions()
         self.pipeline = Pipeline(Outbox(10**9), Repeats(0.0), Clocks(lambda: 0, lambda: 0.0), "service-1")
         self.left = False
@@ -47,6 +50,8 @@ class Bench:
             label,
             changed=self._changed,
             leave=lambda: setattr(self, "left", True),
+            settings=CommandSettings(**settings),
+            own_topics=[("", "config")],
         )
 
     def _changed(self) -> None:
@@ -128,8 +133,42 @@ def test_bad_messages_are_counted_with_their_reason_and_change_nothing() -> None
 
 
 def test_exit_says_so_and_nothing_else() -> None:
-    bench = Bench()
+    bench = Bench(obey_exit=True)
     bench.change(UpdateType.ADD, ("A", "t"))
     assert bench.send(b'{"cmd":"exit"}') == []
     assert bench.left
     assert len(bench.control.table) == 1
+
+
+def test_exit_is_refused_unless_a_setting_allows_it() -> None:
+    bench = Bench()
+    assert bench.send(b'{"cmd":"exit"}') == []
+    assert not bench.left
+    assert "exit is not obeyed" in bench.control.counts.last_refusal
+    assert bench.control.counts.refused.total() == 1
+
+
+def test_streams_beyond_the_limit_are_refused_and_those_there_are_stay() -> None:
+    bench = Bench(max_streams=3)
+    assert sorted(bench.change(UpdateType.ADD, ("A", "t"), ("B", "t"))) == ["+A", "+B"]
+    (opened,) = bench.change(UpdateType.ADD, ("A", "t"), ("C", "t"), ("D", "t"))
+    (refused,) = {"+C", "+D"} - {opened}
+    assert f"{refused[1]}: there are 3 streams, which is the limit" in bench.control.counts.last_refusal
+    others = [("E", "t"), ("F", "t"), ("A", "t")]
+    assert {"+E", "+F", "-B", f"-{opened[1]}"} == set(bench.change(UpdateType.REPLACE, *others))
+    assert bench.change(UpdateType.REPLACE, *((name, "t") for name in "ABCD")) == []
+    assert "at most 3" in bench.control.counts.last_refusal
+
+
+def test_no_stream_goes_to_a_topic_of_the_service_itself() -> None:
+    bench = Bench()
+    assert bench.change(UpdateType.ADD, ("A", "config"), ("B", "main:1/config"), ("C", "other:1/config")) == ["+C"]
+    assert bench.control.counts.refused_streams == 2
+
+
+def test_a_longer_name_or_message_than_allowed_is_refused_whole() -> None:
+    bench = Bench(max_name_length=5, max_message_bytes=500)
+    assert bench.change(UpdateType.ADD, ("ABCDE", "t"), ("ABCDEF", "t")) == []
+    assert "6 characters, where at most 5 are allowed" in bench.control.counts.last_refusal
+    assert bench.change(UpdateType.ADD, *((f"PV{i}", "t") for i in range(50))) == []
+    assert "where at most 500 are allowed" in bench.control.counts.last_refusal

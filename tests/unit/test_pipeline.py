@@ -7,10 +7,9 @@ import pytest
 from streaming_data_types.epics_connection_info_ep00 import deserialise_ep00
 from streaming_data_types.fbschemas.logdata_f142.LogData import LogData
 
-from forwarder.errors import BadStream
 from forwarder.model import ChannelType, Message, Stream, Table, Transport, ValueType
 from forwarder.outbox import Outbox
-from forwarder.pipeline import Pipeline, check
+from forwarder.pipeline import Pipeline
 from forwarder.repeats import Repeats
 from forwarder.route import Clocks, Route
 
@@ -257,8 +256,3 @@ def test_failed_updates_are_counted(caplog: pytest.LogCaptureFixture) -> None:
     assert [record.getMessage() for record in caplog.records] == [
         "an update of PV is not forwarded, further ones are counted: ValueError('no value')"
     ]
-
-
-def test_an_unknown_schema_is_refused_by_name() -> None:
-    with pytest.raises(BadStream, match="PV: no schema 'f999'; there are ad00, f142"):
-        check(stream(schema="f999"))

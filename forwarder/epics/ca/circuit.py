@@ -415,10 +415,10 @@ class Circuit(asyncio.Protocol):
         channel.happened(Event.CREATED)
         channel.ever_connected = True
         channel.listener.connected(kind, self._server)
-        # The listener may have left, or asked for it by itself.
-        if channel.listener.wants_description and identifier in self._channels:
-            if identifier not in self._descriptions:
-                self.describe(channel)
+        # What it has just heard may have made the listener leave, or ask for its description by itself.
+        is_new = identifier in self._channels and identifier not in self._descriptions
+        if is_new and channel.listener.wants_description:
+            self.describe(channel)
 
     def _channel_gone(self, identifier: int, reason: str) -> None:
         channel = self._channels.pop(identifier, None)

@@ -55,7 +55,14 @@ def last_status(process: ForwarderProcess) -> dict[str, Any]:
 def test_it_runs_on_plain_asyncio_starts_with_a_file_of_streams_and_ends_on_exit(
     kafka_broker: Broker, ioc: EpicsIoc, topics: Topics, topic: str, tmp_path: Path
 ) -> None:
-    flags = ["--event-loop", "asyncio", "--streams-json", str(streams_file(tmp_path, topic, "SVC:COUNT", "SVC:A1"))]
+    flags = [
+        "--obey-exit",
+        "yes",
+        "--event-loop",
+        "asyncio",
+        "--streams-json",
+        str(streams_file(tmp_path, topic, "SVC:COUNT", "SVC:A1")),
+    ]
     with ForwarderProcess(kafka_broker.address, topics, ca_addresses=[ioc.ca_address], flags=flags) as process:
         first = process.statuses()[0]
         assert sorted(s["channel_name"] for s in first["streams"]) == ["SVC:A1", "SVC:COUNT"]
@@ -138,7 +145,7 @@ def test_it_starts_before_kafka_and_before_its_topics(
     unstarted_broker: Broker, stuck: Callable[..., Child], ioc: EpicsIoc, tmp_path: Path
 ) -> None:
     broker = unstarted_broker
-    child = stuck()
+    child = stuck("--obey-exit", "yes")
     ioc.put("SVC:STATIC", 6)
     ioc.put("SVC:STATIC", 5)
     wait_until(lambda: "is away" in child.log(), 20)
