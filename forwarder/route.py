@@ -369,7 +369,7 @@ class Route:
         now_ns = self._shared.clocks.wall_ns()
         for output in outputs:
             if output.schema.units_event is not None:
-                message = output.schema.units_event(self._key, self._units, now_ns)
+                message = output.schema.units_event(self._key, self._units or None, now_ns)
                 output.lane.append((self._key, message, now_ns // 1_000_000))
 
     def _connection_is(self, state: ConnectionState) -> None:

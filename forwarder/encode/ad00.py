@@ -40,7 +40,10 @@ class Encoder:
         if image.codec:
             raise CannotEncode(f"{self._source_name}: ad00 has no place for an image compressed by {image.codec}")
         if prod(image.dimensions) != image.data.size:
-            raise CannotEncode(f"{self._source_name}: {image.data.size} pixels are not an image of {image.dimensions}")
+            raise CannotEncode(
+                f"{self._source_name}: ad00 has no place for {image.data.size} pixels that claim to be an image of"
+                f" {image.dimensions}"
+            )
         builder = Builder(1024)
         data = empty_vector(builder, 8)
         attributes = [_attribute(builder, each) for each in image.attributes if not isinstance(each.value, list)]

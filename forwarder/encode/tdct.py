@@ -7,6 +7,7 @@ import numpy as np
 import numpy.typing as npt
 from flatbuffers import Builder
 
+from ..errors import CannotEncode
 from ..model import ChannelType, Value, ValueType
 from .logdata import NUMBERS
 from .refusal import no_place
@@ -58,7 +59,10 @@ class Encoder:
         if not relative.size:
             return b""
         # Whole nanoseconds are taken before the sum, which a double could not hold exactly.
-        absolute = whole(relative, self._what) + time_ns
+        offsets = whole(relative, self._what)
+        absolute = offsets + time_ns
+        if (absolute < offsets).any() or (absolute < 0).any():
+            raise CannotEncode(f"{self._what}: the times that the values stand for are not all since 1970")
         sequence, self._sent = self._sent, self._sent + 1
         return b"".join((self._pack(self._head, sequence, self._tail), LENGTH(absolute.size), absolute.data))
 

@@ -16,4 +16,6 @@ def whole(numbers: npt.NDArray[np.generic], what: str) -> npt.NDArray[np.int64]:
         if not (np.abs(rounded) < _LIMIT).all():
             raise CannotEncode(f"{what}: NaN, infinity and numbers beyond 64 bits are not whole numbers")
         return rounded.astype("<i8")
+    if numbers.dtype.kind == "u" and numbers.size and int(numbers.max()) >= 2**63:
+        raise CannotEncode(f"{what}: {numbers.max()} is beyond 63 bits")
     return numbers.astype("<i8")
