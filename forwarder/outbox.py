@@ -3,166 +3,47 @@
 Updates are appended to the lane of their topic, which costs them one `list.append`. A sender takes them from there at
 every tick: each lane's new messages become a chunk in the queue of their partition, and a flight takes the oldest
 chunks of a queue. Only `acknowledged` or `refused` ends a message's stay; `returned` puts a flight back in front.
+
+What waits too long goes to disk in rows. Then a lane holds, from the oldest to the newest: flights and chunks in the
+queues of its partitions, rows, and chunks that are not placed yet. Rows are loaded into the queues in their order.
 """
 
-from collections import Counter, deque
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
 
+from .flights import RECORD_OVERHEAD, Account, Chunk, Flight, PartitionQueue, Row, memory_of
 from .model import Message
 
-RECORD_OVERHEAD = 200
-"""Bytes that a waiting message takes beside its value: tuple, numbers and headers of the objects (CPython, 64 bit)."""
+__all__ = ["RECORD_OVERHEAD", "Chunk", "Flight", "Lane", "Outbox", "PartitionQueue", "Row", "memory_of"]
 
-_ODD_MS = 3_600_000
-"""Further from now, a time is the first suspect when the broker accepts one of a batch not; it is Kafka's own default
-for the future (log.message.timestamp.after.max.ms)."""
+PartitionOf = Callable[[bytes, int], int]
+"""The partition of a key among so many."""
 
-
-@dataclass(slots=True)
-class Chunk:
-    """Messages of one partition, in order, that were appended between two ticks."""
-
-    messages: list[Message]
-    size: int
-    """Bytes in memory."""
-    alone: bool = False
-    """Whether it must be a batch of its own, because a larger one with it in it was refused."""
+_ROW_BYTES = 1_000_000
+"""Memory of the messages in one row, about: as many as fit into a batch."""
 
 
-class PartitionQueue:
-    """The messages of one partition that are not in a flight, oldest first."""
-
-    __slots__ = ("chunks", "in_flight", "lane", "partition")
-
-    def __init__(self, lane: "Lane", partition: int) -> None:
-        self.lane = lane
-        self.partition = partition
-        self.chunks: deque[Chunk] = deque()
-        self.in_flight: Flight | None = None
-
-    def take_off(self, fill: Callable[[list[Message]], int]) -> "Flight | None":
-        """Take the oldest chunks for one batch; None when nothing waits.
-
-        `fill` appends as many of the messages it is given to the batch as fit and says how many these are; it takes
-        at least the first message of a batch, whatever its size.
-        """
-        assert self.in_flight is None, "one batch at a time keeps the order"
-        if not self.chunks:
-            return None
-        flight = Flight(self)
-        while self.chunks:
-            chunk = self.chunks[0]
-            if flight.messages and chunk.alone:
-                break
-            self.chunks.popleft()
-            taken = fill(chunk.messages)
-            if taken < len(chunk.messages):
-                rest = chunk.messages[taken:]
-                rest_size = memory_of(rest)
-                self.chunks.appendleft(Chunk(rest, rest_size, chunk.alone))
-                flight.messages += chunk.messages[:taken]
-                flight.size += chunk.size - rest_size
-                break
-            flight.messages = flight.messages + chunk.messages if flight.messages else chunk.messages
-            flight.size += chunk.size
-            if chunk.alone:
-                break
-        self.in_flight = flight
-        return flight
-
-
-@dataclass(slots=True, eq=False)
-class Flight:
-    """One batch on its way: its messages come back, unless they are acknowledged or refused."""
-
-    queue: PartitionQueue
-    messages: list[Message] = field(default_factory=list[Message])
-    size: int = 0
-
-    def acknowledged(self) -> None:
-        """The broker has stored every message."""
-        self._land()
-        lane = self.queue.lane
-        lane.acknowledged += len(self.messages)
-        lane.acknowledged_by_schema.update(_schemas(self.messages))
-        lane.waiting_bytes -= self.size
-
-    def returned(self) -> None:
-        """Not stored: the messages are again the oldest that wait."""
-        self._land()
-        self.queue.chunks.appendleft(Chunk(self.messages, self.size, alone=True))
-
-    def restamped(self, now_ms: int) -> bool:
-        """The broker does not accept a time in it: the odd ones become now, or else all; False when they are now.
-
-        The messages are again the oldest that wait.
-        """
-        odd = [m for m in self.messages if abs(m[2] - now_ms) > _ODD_MS] or [m for m in self.messages if m[2] != now_ms]
-        if not odd:
-            return False
-        self._land()
-        changed = set(map(id, odd))
-        messages = [(key, value, now_ms) if id(m) in changed else m for m in self.messages for key, value, _ in (m,)]
-        self.queue.chunks.appendleft(Chunk(messages, self.size, alone=True))
-        self.queue.lane.restamped += len(odd)
-        return True
-
-    def refused(self, reason: str) -> Message | None:
-        """The broker will never take this batch: one message is dropped and returned, more are halved to try again."""
-        self._land()
-        if len(self.messages) == 1:
-            lane = self.queue.lane
-            lane.waiting_bytes -= self.size
-            lane.dropped[reason] += 1
-            return self.messages[0]
-        middle = len(self.messages) // 2
-        for half in (self.messages[middle:], self.messages[:middle]):
-            self.queue.chunks.appendleft(Chunk(half, memory_of(half), alone=True))
-        return None
-
-    def _land(self) -> None:
-        assert self.queue.in_flight is self, "a flight lands once"
-        self.queue.in_flight = None
-
-
-class Lane:
+class Lane(Account):
     """All that waits for one topic of one cluster."""
 
-    __slots__ = (
-        "acknowledged",
-        "acknowledged_by_schema",
-        "append",
-        "broker",
-        "dropped",
-        "incoming",
-        "partitions",
-        "queued",
-        "restamped",
-        "topic",
-        "unplaced",
-        "waiting_bytes",
-    )
+    __slots__ = ("append", "incoming", "loading", "partitions", "queued", "restored", "rows", "unplaced")
 
     def __init__(self, broker: str, topic: str) -> None:
-        self.broker = broker
-        self.topic = topic
+        super().__init__(broker, topic)
         self.incoming: list[Message] = []
         self.append = self.incoming.append
         """Takes one message. This is the hot path: nothing else happens."""
         self.unplaced: deque[Chunk] = deque()
-        """Chunks from before the number of partitions was known."""
+        """Chunks from before the number of partitions was known, or from when there were rows already."""
+        self.rows: deque[Row] = deque()
+        """What is on disk and has to be loaded, oldest first."""
+        self.loading = False
+        """Whether the oldest row is being read."""
         self.partitions: list[PartitionQueue] = []
         self.queued = 0
-        """Messages taken from `incoming` so far."""
-        self.acknowledged = 0
-        self.acknowledged_by_schema: Counter[str] = Counter()
-        self.dropped: Counter[str] = Counter()
-        """Messages given up, by reason."""
-        self.restamped = 0
-        """Messages whose time the broker did not accept, and that were given the time of now in Kafka."""
-        self.waiting_bytes = 0
-        """Memory of what waits or flies; what came since the last tick is not yet in it."""
+        """Messages taken from `incoming` so far, and those restored."""
+        self.restored = 0
+        """Messages that an earlier run had left on disk."""
 
     @property
     def appended(self) -> int:
@@ -174,21 +55,21 @@ class Lane:
         """Messages that are neither acknowledged nor dropped."""
         return self.appended - self.acknowledged - self.dropped.total()
 
-    def collect(self, partition_of: Callable[[bytes, int], int]) -> None:
+    def collect(self, partition_of: PartitionOf, now: float = 0.0) -> None:
         """Move what came since the last tick to the queues of its partitions; the partition follows from the key."""
         if not self.incoming:
             return
         messages = self.incoming[:]
         self.incoming.clear()
         self.queued += len(messages)
-        chunk = Chunk(messages, memory_of(messages))
+        chunk = Chunk(messages, memory_of(messages), born=now)
         self.waiting_bytes += chunk.size
-        if self.partitions:
+        if self.partitions and not self.rows and not self.unplaced:
             self._place(chunk, partition_of)
         else:
             self.unplaced.append(chunk)
 
-    def place_on(self, count: int, partition_of: Callable[[bytes, int], int]) -> None:
+    def place_on(self, count: int, partition_of: PartitionOf) -> None:
         """The topic has this many partitions now: more than before, or fewer when it was deleted and made again.
 
         Nothing of a partition that is no more may be in a flight.
@@ -199,22 +80,140 @@ class Lane:
             self.partitions.append(PartitionQueue(self, partition))
         for queue in gone:
             assert queue.in_flight is None, "a flight lands before its partition goes"
-            self.unplaced += queue.chunks
-        while self.unplaced:
-            self._place(self.unplaced.popleft(), partition_of)
+            for chunk in queue.chunks:
+                self._place(chunk, partition_of)
+        self._place_all(partition_of)
 
     def drop_oldest(self, reason: str) -> int:
-        """Give up the oldest chunk that is not in a flight; the bytes that this frees, 0 when there is none."""
-        queues = [self.unplaced, *(queue.chunks for queue in self.partitions)]
-        fullest = max(queues, key=len)
-        if not fullest:
+        """Give up the oldest messages that are in memory only; the bytes that this frees, 0 when there are none."""
+        queues = [queue.chunks for queue in self.partitions]
+        droppable = [queue for queue in queues if any(chunk.only_in_memory for chunk in queue)]
+        if not droppable:
+            unwritten = next((row for row in self.rows if row.messages is not None and not row.writing), None)
+            if unwritten is not None:
+                return self._drop_unwritten(unwritten, reason)
+            droppable = [self.unplaced] if self.unplaced else []
+        if not droppable:
             return 0
-        chunk = fullest.popleft()
+        fullest = max(droppable, key=len)
+        chunk = next(chunk for chunk in fullest if chunk.only_in_memory)
+        fullest.remove(chunk)
         self.dropped[reason] += len(chunk.messages)
         self.waiting_bytes -= chunk.size
         return chunk.size
 
-    def _place(self, chunk: Chunk, partition_of: Callable[[bytes, int], int]) -> None:
+    def _drop_unwritten(self, row: Row, reason: str) -> int:
+        assert row.messages is not None
+        self.rows.remove(row)
+        self.dropped[reason] += row.left
+        freed = memory_of(row.messages)
+        self.waiting_bytes -= freed
+        return freed
+
+    def oldest(self) -> float | None:
+        """When the oldest message came that is in memory only; None when there is none."""
+        born: list[float] = []
+        if not self.rows:
+            # Where there are rows, what is in the queues and not in one could not be written.
+            for queue in self.partitions:
+                born += [chunk.born for chunk in queue.chunks if chunk.only_in_memory]
+                if queue.in_flight is not None and queue.in_flight.only_in_memory:
+                    born.append(queue.in_flight.born)
+        if self.unplaced:
+            born.append(self.unplaced[0].born)
+        if any(row.messages is not None and not row.writing for row in self.rows):
+            return 0.0
+        return min(born, default=None)
+
+    def spill(self, identifiers: Iterator[int]) -> list[tuple[Row, list[Message]]]:
+        """Turn all that is in memory only into rows to be written, oldest first; flights stay where they are, too."""
+        writes: list[tuple[Row, list[Message]]] = []
+        for row in self.rows:
+            if row.messages is not None and not row.writing:
+                row.writing = True
+                writes.append((row, row.messages))
+        messages: list[Message] = []
+        if not self.rows:
+            # Else they are older than the rows there are, and can't be put behind them.
+            for queue in self.partitions:
+                flight = queue.in_flight
+                if flight is not None and flight.only_in_memory:
+                    flight.row = _row(next(identifiers), flight.messages)
+                    self.loaded.add(flight.row)
+                    writes.append((flight.row, flight.messages))
+            for queue in self.partitions:
+                for chunk in queue.chunks:
+                    if chunk.only_in_memory:
+                        messages += chunk.messages
+                queue.chunks = deque(chunk for chunk in queue.chunks if not chunk.only_in_memory)
+        for chunk in self.unplaced:
+            messages += chunk.messages
+        self.unplaced.clear()
+        for part in _parts(messages):
+            row = _row(next(identifiers), part)
+            row.messages = part
+            self.rows.append(row)
+            writes.append((row, part))
+        return writes
+
+    def wrote(self, row: Row, success: bool) -> None:
+        """A row is on disk now, or it could not be written: then its messages stay in memory, in their place."""
+        row.writing = False
+        row.written = success
+        if success and row.messages is not None:
+            self.waiting_bytes -= memory_of(row.messages)
+            row.messages = None
+        elif not success and row.messages is None:
+            row.failed = True
+            self.loaded.discard(row)
+
+    def next_row(self) -> Row | None:
+        """The row to be loaded next, which now counts as being read; None when there is none."""
+        if self.loading or not self.rows or not self.partitions:
+            return None
+        self.loading = True
+        return self.rows[0]
+
+    def load(self, messages: list[Message] | None, partition_of: PartitionOf, now: float) -> None:
+        """The oldest row's messages are here; None when they can't be read any more."""
+        self.loading = False
+        row = self.rows.popleft()
+        if messages is None:
+            self.dropped["spool damaged"] += row.left
+            self.finished.append(row)
+        else:
+            size = memory_of(messages)
+            if row.messages is None:
+                self.waiting_bytes += size
+            row.messages = None
+            on_disk = row if row.written or row.writing else None
+            if on_disk is not None:
+                self.loaded.add(row)
+            self._place(Chunk(messages, size, alone=True, row=on_disk, born=now), partition_of)
+        self._place_all(partition_of)
+
+    def drop_row(self, reason: str) -> int:
+        """Give up the oldest row that is on disk; the bytes that this frees there, 0 when there is none."""
+        for row in self.rows:
+            if row.written and not (self.loading and row is self.rows[0]):
+                self.rows.remove(row)
+                self.dropped[reason] += row.left
+                self.finished.append(row)
+                return row.size
+        return 0
+
+    def restore(self, rows: Iterable[Row]) -> None:
+        """Rows that an earlier run has left, oldest first; nothing has come yet."""
+        for row in rows:
+            self.rows.append(row)
+            self.queued += row.left
+            self.restored += row.left
+
+    def _place_all(self, partition_of: PartitionOf) -> None:
+        while self.unplaced and self.partitions and not self.rows:
+            self._place(self.unplaced.popleft(), partition_of)
+
+    def _place(self, chunk: Chunk, partition_of: PartitionOf) -> None:
         count = len(self.partitions)
         if count == 1:
             self.partitions[0].chunks.append(chunk)
@@ -224,7 +223,7 @@ class Lane:
             parts[partition_of(message[0], count)].append(message)
         for queue, messages in zip(self.partitions, parts, strict=True):
             if messages:
-                queue.chunks.append(Chunk(messages, memory_of(messages)))
+                queue.chunks.append(Chunk(messages, memory_of(messages), chunk.alone, chunk.row, chunk.born))
 
 
 class Outbox:
@@ -232,7 +231,7 @@ class Outbox:
 
     def __init__(self, max_waiting_bytes: int) -> None:
         self._lanes: dict[tuple[str, str], Lane] = {}
-        self._max_waiting_bytes = max_waiting_bytes
+        self.max_waiting_bytes = max_waiting_bytes
 
     def lane(self, broker: str, topic: str) -> Lane:
         """The lane of a topic, made when it is first asked for. `broker` is empty for the default cluster."""
@@ -263,7 +262,7 @@ class Outbox:
 
         The largest lane is the one whose cluster or topic is in trouble: the others lose nothing for it.
         """
-        excess = self.waiting_bytes - self._max_waiting_bytes
+        excess = self.waiting_bytes - self.max_waiting_bytes
         if excess <= 0:
             return 0
         dropped = 0
@@ -280,21 +279,18 @@ class Outbox:
         return dropped
 
 
-def memory_of(messages: list[Message]) -> int:
-    """Bytes that messages take while they wait; keys are shared with their PV."""
-    return sum([len(value) for _, value, _ in messages]) + RECORD_OVERHEAD * len(messages)
+def _row(identifier: int, messages: list[Message]) -> Row:
+    size = sum([len(key) + len(value) + 16 for key, value, _ in messages])
+    return Row(identifier, len(messages), size, len(messages), writing=True)
 
 
-def _schemas(messages: list[Message]) -> dict[str, int]:
-    # A FlatBuffers message names its schema in bytes 4 to 8. Nearly always all are of one: counted that way, this
-    # takes a third of the time of a Counter.
-    counts: dict[str, int] = {}
-    identifiers = [value[4:8] for _, value, _ in messages]
-    while identifiers:
-        identifier = identifiers[0]
-        count = identifiers.count(identifier)
-        counts[identifier.decode("ascii", "replace")] = count
-        if count == len(identifiers):
-            break
-        identifiers = [each for each in identifiers if each != identifier]
-    return counts
+def _parts(messages: list[Message]) -> Iterator[list[Message]]:
+    """The messages in parts of about the size of a row."""
+    start = size = 0
+    for index, message in enumerate(messages):
+        size += len(message[1]) + RECORD_OVERHEAD
+        if size >= _ROW_BYTES:
+            yield messages[start : index + 1]
+            start, size = index + 1, 0
+    if start < len(messages):
+        yield messages[start:]

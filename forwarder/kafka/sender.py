@@ -119,7 +119,7 @@ class Sender:
     def _tick(self) -> None:
         now = asyncio.get_running_loop().time()
         for lane in self._outbox.lanes(self._broker):
-            lane.collect(_partition)
+            lane.collect(partition_of, now)
             if lane.topic not in self._known_topics:
                 self._stale.set()
         dropped = self._outbox.keep_within_bound()
@@ -280,7 +280,7 @@ class Sender:
         elif fault is not None:
             fault.over()
         if partitions and self._leave_partitions(lane.partitions[len(partitions) :]):
-            lane.place_on(len(partitions), _partition)
+            lane.place_on(len(partitions), partition_of)
         return lane.topic not in self._cluster.problems
 
     def _leave_partitions(self, queues: list[PartitionQueue]) -> bool:
@@ -322,6 +322,6 @@ def _murmur2(key: bytes) -> int:
     return murmur2(key) & 0x7FFFFFFF
 
 
-def _partition(key: bytes, partitions: int) -> int:
+def partition_of(key: bytes, partitions: int) -> int:
     """The partition that Java's clients choose for a key."""
     return _murmur2(key) % partitions

@@ -1,7 +1,9 @@
 """Settings from values: what makes sense only together is put together, and checked, here."""
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from ..errors import BadSetting
@@ -20,6 +22,7 @@ from .types import (
     PvAccessSettings,
     Security,
     Settings,
+    SpoolSettings,
     TimeSettings,
     TopicSettings,
 )
@@ -39,6 +42,8 @@ _TOPICS = {
     t.STORAGE_TOPIC.name: "forwarder_storage",
 }
 """What is meant where only the host of a topic is given."""
+
+_STATE = "~/.local/state/epics-kafka-forwarder"
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,9 +74,10 @@ class Builder:
         status = self._optional_topic(t.STATUS_TOPIC, output)
         storage = self._optional_topic(t.STORAGE_TOPIC, output)
         self._warn_of_idle_passwords((output, *(topic.cluster for topic in (*config, status, storage) if topic)))
+        service_id = self._service_id(config[0])
         return Settings(
             profile=self._profile,
-            service_id=self._service_id(config[0]),
+            service_id=service_id,
             config_topics=config,
             status_topic=status,
             storage_topic=storage,
@@ -79,6 +85,7 @@ class Builder:
             allowed_outputs=self._allowed_outputs(output, (*config, status, storage)),
             streams_file=v.get(t.STREAMS_JSON),
             skip_retrieval=v.value(t.SKIP_RETRIEVAL),
+            read_from_beginning=v.value(t.READ_CONFIG_FROM) == "beginning",
             status_interval_s=v.value(t.STATUS_INTERVAL),
             statistics_interval_s=v.value(t.STATISTICS_INTERVAL),
             repeat_period_s=v.value(t.PV_UPDATE_PERIOD),
@@ -91,6 +98,7 @@ class Builder:
             ca=self._channel_access(),
             pva=self._pv_access(),
             commands=self._commands(),
+            spool=self._spool(service_id),
             times=TimeSettings(v.value(t.SEND_OUT_OF_ORDER), v.value(t.FUTURE_LIMIT), v.value(t.PAST_LIMIT)),
             log=LogSettings(v.value(t.VERBOSITY), v.get(t.LOG_FILE), v.get(t.GRAYLOG) or ""),
         )
@@ -197,6 +205,18 @@ class Builder:
             request_timeout_s=v.value(t.REQUEST_TIMEOUT),
             compression=v.value(t.COMPRESSION),
         )
+
+    def _spool(self, service_id: str) -> SpoolSettings:
+        v = self._values
+        state = v.get(t.STATE_DIRECTORY)
+        if state is None:
+            state = Path(_STATE, re.sub(r"[^A-Za-z0-9._-]", "_", service_id)).expanduser()
+            self._derive(t.STATE_DIRECTORY, str(state), "service-id")
+        directory = v.get(t.SPOOL_DIRECTORY)
+        if v.raw(t.SPOOL_DIRECTORY) is None:
+            directory = state / "spool"
+            self._derive(t.SPOOL_DIRECTORY, str(directory), "state-directory")
+        return SpoolSettings(directory, v.value(t.SPOOL_MAX_BYTES), v.value(t.SPOOL_AFTER))
 
     def _commands(self) -> CommandSettings:
         v = self._values

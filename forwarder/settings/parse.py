@@ -95,6 +95,11 @@ def path(text: str) -> Path:
     return Path(word(text)).expanduser()
 
 
+def directory(text: str) -> Path | None:
+    """A directory, which need not exist; None for `none` or an empty text."""
+    return None if text.strip().lower() in ("", "none") else path(text)
+
+
 def existing_file(text: str) -> Path:
     found = path(text)
     if not found.is_file():

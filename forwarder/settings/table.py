@@ -147,6 +147,15 @@ STOP_TIMEOUT = Setting(
     metavar="S",
 )
 
+STATE_DIRECTORY = Setting(
+    "state-directory",
+    parse.path,
+    "Directory of this instance alone; if not given, one with the name of service-id under ~/.local/state.",
+    "a directory, which is made",
+    "Start",
+    metavar="DIRECTORY",
+)
+
 CONFIG_TOPIC = _topic(
     "config-topic",
     "Topic to read commands from; may be given several times.",
@@ -163,6 +172,15 @@ OUTPUT_BROKER = _cluster(
 )
 ALLOWED_OUTPUT = _cluster(
     "allowed-output", "Further cluster the topic of a stream may name; may be given several times.", kind=Kind.MANY
+)
+READ_CONFIG_FROM = Setting(
+    "read-config-from",
+    parse.choice("end", "beginning"),
+    "Where to begin in a config topic when no stored state says so.",
+    "end or beginning",
+    "Commands",
+    default="end",
+    metavar="NAME",
 )
 CREATE_TOPICS = Setting(
     "create-topics",
@@ -261,6 +279,32 @@ MAX_WAITING_BYTES = Setting(
     "Kafka",
     default="256000000",
     metavar="BYTES",
+)
+SPOOL_DIRECTORY = Setting(
+    "spool-directory",
+    parse.directory,
+    "Where messages go that Kafka does not take; if not given, spool in the state directory.",
+    "a directory, which is made, or none for memory only",
+    "Kafka",
+    metavar="DIRECTORY",
+)
+SPOOL_MAX_BYTES = Setting(
+    "spool-max-bytes",
+    parse.whole(1_000_000, 1 << 50),
+    "How much may lie in the spool; then the oldest go.",
+    "a whole number from 1000000 to 1125899906842624",
+    "Kafka",
+    default="10000000000",
+    metavar="BYTES",
+)
+SPOOL_AFTER = Setting(
+    "spool-after",
+    parse.milliseconds(10, 3_600_000),
+    "Milliseconds that a message waits in memory until it goes to the spool.",
+    "a whole number from 10 to 3600000",
+    "Kafka",
+    default="1000",
+    metavar="MS",
 )
 REQUEST_TIMEOUT = Setting(
     "request-timeout",
@@ -575,12 +619,14 @@ SETTINGS: tuple[Setting[Any], ...] = (
     SKIP_RETRIEVAL,
     EVENT_LOOP,
     STOP_TIMEOUT,
+    STATE_DIRECTORY,
     CONFIG_TOPIC,
     STATUS_TOPIC,
     STORAGE_TOPIC,
     OUTPUT_BROKER,
     ALLOWED_OUTPUT,
     CREATE_TOPICS,
+    READ_CONFIG_FROM,
     MAX_COMMAND_BYTES,
     MAX_STREAMS,
     MAX_NAME_LENGTH,
@@ -591,6 +637,9 @@ SETTINGS: tuple[Setting[Any], ...] = (
     LINGER,
     MAX_BATCH_BYTES,
     MAX_WAITING_BYTES,
+    SPOOL_DIRECTORY,
+    SPOOL_MAX_BYTES,
+    SPOOL_AFTER,
     REQUEST_TIMEOUT,
     COMPRESSION,
     KAFKA_CONFIG,

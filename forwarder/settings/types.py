@@ -101,6 +101,18 @@ class PvAccessSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class SpoolSettings:
+    """Where messages go that Kafka does not take for a while."""
+
+    directory: Path | None = None
+    """Of this instance alone; None: they stay in memory."""
+    max_bytes: int = 10_000_000_000
+    """How much may lie there; then the oldest go and are counted."""
+    after_s: float = 1.0
+    """How old a message becomes in memory before it is on disk too."""
+
+
+@dataclass(frozen=True, slots=True)
 class CommandSettings:
     """What the messages on the config topics may ask for, whoever can write there."""
 
@@ -157,6 +169,8 @@ class Settings:
     """Streams to start with, in the JSON dialect."""
     skip_retrieval: bool = False
     """Whether the stored state is ignored at the start."""
+    read_from_beginning: bool = False
+    """Whether the config topics are read from their beginning where no stored state says from where."""
     status_interval_s: float = 4.0
     statistics_interval_s: float = 0.0
     """How often the counts are logged; 0: never."""
@@ -173,4 +187,5 @@ class Settings:
     pva: PvAccessSettings = PvAccessSettings()
     times: TimeSettings = TimeSettings()
     commands: CommandSettings = CommandSettings()
+    spool: SpoolSettings = SpoolSettings()
     log: LogSettings = LogSettings()

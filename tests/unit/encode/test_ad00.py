@@ -90,7 +90,7 @@ def test_a_compressed_image_is_refused_by_name() -> None:
 
 
 def test_an_image_of_another_size_than_its_dimensions_is_refused_by_name() -> None:
-    with pytest.raises(CannotEncode, match=rf"{NAME}: ad00 has no place for 5 pixels that claim to be an image of \(3, 2\)"):
+    with pytest.raises(CannotEncode, match=rf"{NAME}: ad00 has no place for 5 pixels"):
         ad00.encoder(NAME, IMAGE).encode(Image(1, (3, 2), np.zeros(5)), TIME_NS)
 
 

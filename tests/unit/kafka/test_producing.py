@@ -4,7 +4,7 @@ import pytest
 from aiokafka.record.default_records import DefaultRecordBatch
 
 from forwarder.kafka.producing import ANONYMOUS, REASONS, Identity, Outcome, Partition, outcome
-from forwarder.kafka.sender import _partition
+from forwarder.kafka.sender import partition_of
 from forwarder.outbox import Lane
 
 JAVA = [
@@ -21,7 +21,7 @@ JAVA = [
 @pytest.mark.parametrize(("key", "hash_of_java"), JAVA)
 @pytest.mark.parametrize("partitions", [1, 5, 12, 1000])
 def test_a_key_is_in_the_partition_that_java_clients_choose(key: bytes, hash_of_java: int, partitions: int) -> None:
-    assert _partition(key, partitions) == (hash_of_java & 0x7FFFFFFF) % partitions
+    assert partition_of(key, partitions) == (hash_of_java & 0x7FFFFFFF) % partitions
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,220 @@
+"""Messages on their way to one partition: chunks that wait, and the one batch that flies."""
+
+from collections import Counter, deque
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from .model import Message
+
+RECORD_OVERHEAD = 200
+"""Bytes that a waiting message takes beside its value: tuple, numbers and headers of the objects (CPython, 64 bit)."""
+_ODD_MS = 3_600_000
+"""Further from now, a time is the first suspect when the broker accepts one of a batch not; it is Kafka's own default
+for the future (log.message.timestamp.after.max.ms)."""
+
+
+@dataclass(slots=True, eq=False)
+class Row:
+    """Messages of one topic that are on disk, or about to be: all older than what has come since."""
+
+    identifier: int
+    count: int
+    size: int
+    """Bytes on disk, about."""
+    left: int
+    """Messages that are neither acknowledged nor dropped."""
+    messages: list[Message] | None = None
+    """As long as they are in memory and not in a chunk: until they are written."""
+    counted: bool = False
+    """Whether its size is a part of what is on disk."""
+    writing: bool = False
+    written: bool = False
+    """Whether they are on disk."""
+    failed: bool = False
+    """Whether they could not be written after they were loaded: then nothing holds them but memory."""
+
+
+@dataclass(slots=True)
+class Chunk:
+    """Messages of one partition, in order."""
+
+    messages: list[Message]
+    size: int
+    """Bytes in memory."""
+    alone: bool = False
+    """Whether it must be a batch of its own: a larger one with it in it was refused, or it is of a row."""
+    row: Row | None = None
+    """What holds the same messages on disk; None when nothing does."""
+    born: float = 0.0
+    """When the oldest came, by the clock of those who call."""
+
+    @property
+    def only_in_memory(self) -> bool:
+        return self.row is None or self.row.failed
+
+
+class Account:
+    """What became of the messages for one topic."""
+
+    __slots__ = (
+        "acknowledged",
+        "acknowledged_by_schema",
+        "broker",
+        "dropped",
+        "finished",
+        "loaded",
+        "restamped",
+        "topic",
+        "waiting_bytes",
+    )
+
+    def __init__(self, broker: str, topic: str) -> None:
+        self.broker = broker
+        self.topic = topic
+        self.acknowledged = 0
+        self.acknowledged_by_schema: Counter[str] = Counter()
+        self.dropped: Counter[str] = Counter()
+        """Messages given up, by reason."""
+        self.restamped = 0
+        """Messages whose time the broker did not accept, and that were given the time of now in Kafka."""
+        self.waiting_bytes: int = 0
+        """Memory of what waits or flies; what came since the last tick is not yet in it."""
+        self.loaded: set[Row] = set()
+        """Rows whose messages are in chunks or flights too."""
+        self.finished: list[Row] = []
+        """Rows that nobody needs any more, to be deleted."""
+
+    def settle(self, row: Row | None, count: int) -> None:
+        """So many messages are acknowledged or dropped; of a row, if they are of one."""
+        if row is not None:
+            row.left -= count
+            if not row.left and not row.failed:
+                self.loaded.discard(row)
+                self.finished.append(row)
+
+
+class PartitionQueue:
+    """The messages of one partition that are not in a flight, oldest first."""
+
+    __slots__ = ("chunks", "in_flight", "lane", "partition")
+
+    def __init__(self, lane: Account, partition: int) -> None:
+        self.lane = lane
+        self.partition = partition
+        self.chunks: deque[Chunk] = deque()
+        self.in_flight: Flight | None = None
+
+    def take_off(self, fill: Callable[[list[Message]], int]) -> "Flight | None":
+        """Take the oldest chunks for one batch; None when nothing waits.
+
+        `fill` appends as many of the messages it is given to the batch as fit and says how many these are; it takes
+        at least the first message of a batch, whatever its size.
+        """
+        assert self.in_flight is None, "one batch at a time keeps the order"
+        if not self.chunks:
+            return None
+        flight = Flight(self, row=self.chunks[0].row, born=self.chunks[0].born)
+        while self.chunks:
+            chunk = self.chunks[0]
+            if flight.messages and chunk.alone:
+                break
+            self.chunks.popleft()
+            taken = fill(chunk.messages)
+            if taken < len(chunk.messages):
+                rest = chunk.messages[taken:]
+                rest_size = memory_of(rest)
+                self.chunks.appendleft(Chunk(rest, rest_size, chunk.alone, chunk.row, chunk.born))
+                flight.messages += chunk.messages[:taken]
+                flight.size += chunk.size - rest_size
+                break
+            flight.messages = flight.messages + chunk.messages if flight.messages else chunk.messages
+            flight.size += chunk.size
+            if chunk.alone:
+                break
+        self.in_flight = flight
+        return flight
+
+
+@dataclass(slots=True, eq=False)
+class Flight:
+    """One batch on its way: its messages come back, unless they are acknowledged or refused."""
+
+    queue: PartitionQueue
+    messages: list[Message] = field(default_factory=list[Message])
+    size: int = 0
+    row: Row | None = None
+    """What holds the same messages on disk, perhaps with others."""
+    born: float = 0.0
+
+    @property
+    def only_in_memory(self) -> bool:
+        return self.row is None or self.row.failed
+
+    def acknowledged(self) -> None:
+        """The broker has stored every message."""
+        self._land()
+        lane = self.queue.lane
+        lane.acknowledged += len(self.messages)
+        lane.acknowledged_by_schema.update(_schemas(self.messages))
+        lane.waiting_bytes -= self.size
+        lane.settle(self.row, len(self.messages))
+
+    def returned(self) -> None:
+        """Not stored: the messages are again the oldest that wait."""
+        self._land()
+        self._wait_again(self.messages, self.size)
+
+    def restamped(self, now_ms: int) -> bool:
+        """The broker does not accept a time in it: the odd ones become now, or else all; False when they are now.
+
+        The messages are again the oldest that wait.
+        """
+        odd = [m for m in self.messages if abs(m[2] - now_ms) > _ODD_MS] or [m for m in self.messages if m[2] != now_ms]
+        if not odd:
+            return False
+        self._land()
+        changed = set(map(id, odd))
+        self._wait_again([(m[0], m[1], now_ms) if id(m) in changed else m for m in self.messages], self.size)
+        self.queue.lane.restamped += len(odd)
+        return True
+
+    def refused(self, reason: str) -> Message | None:
+        """The broker will never take this batch: one message is dropped and returned, more are halved to try again."""
+        self._land()
+        if len(self.messages) == 1:
+            lane = self.queue.lane
+            lane.waiting_bytes -= self.size
+            lane.dropped[reason] += 1
+            lane.settle(self.row, 1)
+            return self.messages[0]
+        middle = len(self.messages) // 2
+        for half in (self.messages[middle:], self.messages[:middle]):
+            self._wait_again(half, memory_of(half))
+        return None
+
+    def _wait_again(self, messages: list[Message], size: int) -> None:
+        self.queue.chunks.appendleft(Chunk(messages, size, alone=True, row=self.row, born=self.born))
+
+    def _land(self) -> None:
+        assert self.queue.in_flight is self, "a flight lands once"
+        self.queue.in_flight = None
+
+
+def memory_of(messages: list[Message]) -> int:
+    """Bytes that messages take while they wait; keys are shared with their PV."""
+    return sum([len(value) for _, value, _ in messages]) + RECORD_OVERHEAD * len(messages)
+
+
+def _schemas(messages: list[Message]) -> dict[str, int]:
+    # A FlatBuffers message names its schema in bytes 4 to 8. Nearly always all are of one: counted that way, this
+    # takes a third of the time of a Counter.
+    counts: dict[str, int] = {}
+    identifiers = [value[4:8] for _, value, _ in messages]
+    while identifiers:
+        identifier = identifiers[0]
+        count = identifiers.count(identifier)
+        counts[identifier.decode("ascii", "replace")] = count
+        if count == len(identifiers):
+            break
+        identifiers = [each for each in identifiers if each != identifier]
+    return counts

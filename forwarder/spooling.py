@@ -1,0 +1,138 @@
+"""When messages go from memory to disk, and when they come back.
+
+Whatever is neither acknowledged nor on disk for a while goes there, so that a process that is killed loses no more
+than what came in that while. From there it comes back, oldest first, as fast as its topic takes it.
+"""
+
+from collections.abc import Callable, Iterable, Iterator
+from itertools import count
+from typing import Protocol
+
+from .model import Message
+from .outbox import Lane, Outbox, PartitionOf, Row
+from .settings.types import SpoolSettings
+
+_LOADED_ROWS = 4
+"""Of one topic, in memory at a time: enough to have the next batch ready when one is acknowledged."""
+_TRY_AGAIN_S = 1.0
+"""How long nothing is written after a write has failed."""
+_FULL = 0.5
+"""Part of the memory for waiting messages from which on all goes to disk, however young it is."""
+
+
+class Disk(Protocol):
+    """Where rows are kept. Results are told later, in the order in which things were asked for."""
+
+    def write(
+        self, identifier: int, broker: str, topic: str, messages: list[Message], done: Callable[[bool], None]
+    ) -> None: ...
+    def read(self, identifier: int, got: Callable[[list[Message] | None], None]) -> None: ...
+    def delete(self, identifiers: Iterable[int]) -> None: ...
+
+
+class Spooling:
+    """Moves messages of an outbox to disk and back."""
+
+    def __init__(
+        self, outbox: Outbox, disk: Disk, settings: SpoolSettings, partition_of: PartitionOf, first_identifier: int = 1
+    ) -> None:
+        """`first_identifier` is above those of all rows that the disk has already."""
+        self.bytes = 0
+        """On disk, about."""
+        self.pending = 0
+        """Rows that are being written."""
+        self._now = 0.0
+        self._write_at = 0.0
+        self._outbox = outbox
+        self._disk = disk
+        self._settings = settings
+        self._partition_of = partition_of
+        self._identifiers: Iterator[int] = count(first_identifier)
+
+    def restore(self, broker: str, topic: str, identifier: int, messages: int, size: int) -> None:
+        """A row is on disk from an earlier run; older ones of its topic were told before."""
+        row = Row(identifier, messages, size, messages, written=True)
+        self._outbox.lane(broker, topic).restore([row])
+        self._count(row, True)
+
+    def look(self, now: float) -> None:
+        """Do what is due; `now` is by the clock by which the outbox collects."""
+        self._now = now
+        crowded = self._outbox.waiting_bytes > _FULL * self._outbox.max_waiting_bytes
+        for lane in self._outbox:
+            oldest = lane.oldest() if lane.waiting else None
+            if oldest is not None and now >= self._write_at and (crowded or now - oldest >= self._settings.after_s):
+                self._write(lane)
+            if lane.rows and len(lane.loaded) < _LOADED_ROWS:
+                self._read(lane, now)
+            if lane.finished:
+                self._delete(lane)
+        self._keep_within_bound()
+
+    def save_all(self, lanes: Iterable[Lane], now: float) -> None:
+        """Write all that is in memory only, to be sent by the next run."""
+        for lane in lanes:
+            lane.collect(self._partition_of, now)
+            self._write(lane)
+
+    def _write(self, lane: Lane) -> None:
+        for row, messages in lane.spill(self._identifiers):
+            self.pending += 1
+            self._count(row, True)
+            self._disk.write(row.identifier, lane.broker, lane.topic, messages, _Written(self, lane, row))
+
+    def wrote(self, lane: Lane, row: Row, success: bool) -> None:
+        """A row is on disk, or could not be written."""
+        self.pending -= 1
+        lane.wrote(row, success)
+        if not success:
+            self._count(row, False)
+            self._write_at = self._now + _TRY_AGAIN_S
+
+    def _count(self, row: Row, counted: bool) -> None:
+        """Whether a row is a part of what is on disk."""
+        if row.counted != counted:
+            row.counted = counted
+            self.bytes += row.size if counted else -row.size
+
+    def _read(self, lane: Lane, now: float) -> None:
+        row = lane.next_row()
+        if row is None:
+            return
+        if row.messages is not None:
+            lane.load(row.messages, self._partition_of, now)
+        else:
+            self._disk.read(row.identifier, lambda messages: lane.load(messages, self._partition_of, now))
+
+    def _delete(self, lane: Lane) -> None:
+        rows = lane.finished[:]
+        lane.finished.clear()
+        for row in rows:
+            self._count(row, False)
+        self._disk.delete(row.identifier for row in rows)
+
+    def _keep_within_bound(self) -> None:
+        """Drop the oldest of the lane that has the most on disk, until the rest fits there."""
+        excess = self.bytes - self._settings.max_bytes
+        lanes = list(self._outbox) if excess > 0 else []
+        while excess > 0 and lanes:
+            lane = max(lanes, key=lambda lane: sum(row.size for row in lane.rows))
+            freed = lane.drop_row("spool full")
+            if not freed:
+                lanes.remove(lane)
+            excess -= freed
+            self._delete(lane)
+
+
+class _Written:
+    """What is to be done when a row was written."""
+
+    __slots__ = ("_lane", "_row", "_spooling")
+
+    def __init__(self, spooling: Spooling, lane: Lane, row: Row) -> None:
+        self._spooling = spooling
+        self._lane = lane
+        self._row = row
+
+    def __call__(self, success: bool) -> None:
+        self._spooling.wrote(self._lane, self._row, success)
