@@ -6,8 +6,7 @@ import sys
 from caproto import ChannelDouble
 from caproto.asyncio.server import start_server
 
-from benchmarks.database import PHASES
-from benchmarks.pvs import UPDATES_PER_PV_S, Pvs
+from benchmarks.pvs import PHASES, UPDATES_PER_PV_S, Pvs
 
 _LOOPBACK = "127.0.0.1"
 

@@ -6,16 +6,16 @@ from benchmarks.pvs import PREFIX, UPDATES_PER_PV_S, Pvs
 def database(pvs: Pvs) -> str:
     """The text of a .db file."""
     make = _static if not pvs.moving else _counter if pvs.elements == 1 else _waveform
-    heads = [_phase(number, pvs) for number in range(pvs.phases)] if pvs.moving else []
+    posts = [(beat, number) for beat in range(pvs.beats) for number in range(pvs.phases)]
+    heads = [_phase(beat, number, pvs) for beat, number in posts] if pvs.moving else []
     return "\n".join([*heads, *(make(name, number, pvs) for number, name in enumerate(pvs.names()))]) + "\n"
 
 
-def _phase(number: int, pvs: Pvs) -> str:
+def _phase(beat: int, number: int, pvs: Pvs) -> str:
     """Processes its group by an EPICS event, some time after the common tick of the scan."""
-    delay = number / (pvs.phases * UPDATES_PER_PV_S)
-    return _record(
-        "calcout", f"{PREFIX}PHASE{number}", SCAN=".1 second", CALC="1", ODLY=f"{delay:.3f}", OEVT=_event(number, pvs)
-    )
+    delay = (beat + number / pvs.phases) / (pvs.beats * UPDATES_PER_PV_S)
+    name = f"{PREFIX}BEAT{beat}:PHASE{number}"
+    return _record("calcout", name, SCAN=".1 second", CALC="1", ODLY=f"{delay:.5f}", OEVT=_event(number, pvs))
 
 
 def _static(name: str, number: int, pvs: Pvs) -> str:

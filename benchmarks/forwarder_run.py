@@ -20,12 +20,27 @@ _STREAMS_PER_COMMAND = 10_000
 
 
 class Forwarder:
-    """`ca_addresses` is what it searches at, as in EPICS_CA_ADDR_LIST."""
+    """Forwards over Channel Access, or over pvAccess if it gets addresses for that."""
 
-    name = "forwarder"
-
-    def __init__(self, ca_addresses: str, broker: Broker) -> None:
-        self._ca_addresses = ca_addresses
+    def __init__(
+        self,
+        ca_addresses: str,
+        broker: Broker,
+        *,
+        name: str = "forwarder",
+        schema: str = "f142",
+        pva_addresses: str = "",
+    ) -> None:
+        """The addresses are what it searches at, as in EPICS_CA_ADDR_LIST and EPICS_PVA_ADDR_LIST."""
+        self.name = name
+        self._schema = schema
+        self._protocol = Protocol.PVA if pva_addresses else Protocol.CA
+        self._environment = {
+            "EPICS_CA_ADDR_LIST": ca_addresses,
+            "EPICS_CA_AUTO_ADDR_LIST": "NO",
+            "EPICS_PVA_ADDR_LIST": pva_addresses,
+            "EPICS_PVA_AUTO_ADDR_LIST": "NO",
+        }
         self._broker = broker
         run = uuid.uuid4().hex[:8]
         self._config_topic = f"config_{run}"
@@ -54,8 +69,7 @@ class Forwarder:
             "--service-id": "bench",
         }
         command = [sys.executable, "-m", "forwarder", "run", *(word for pair in arguments.items() for word in pair)]
-        environment = {"EPICS_CA_ADDR_LIST": self._ca_addresses, "EPICS_CA_AUTO_ADDR_LIST": "NO"}
-        self._child = spawn(self.name, command, environment=environment)
+        self._child = spawn(self.name, command, environment=self._environment)
         try:
             consume(broker, self._status_topic, 1, deadline_s=_READY_WITHIN_S)
         except TimeoutError as error:
@@ -69,7 +83,7 @@ class Forwarder:
         producer = Producer({"bootstrap.servers": self._broker.address, "message.max.bytes": _LARGEST_COMMAND})
         for first in range(0, len(names), _STREAMS_PER_COMMAND):
             some = names[first : first + _STREAMS_PER_COMMAND]
-            streams = [StreamInfo(name, "f142", topic, Protocol.CA, 0) for name in some]
+            streams = [StreamInfo(name, self._schema, topic, self._protocol, 0) for name in some]
             producer.produce(self._config_topic, serialise_fc00(UpdateType.ADD, streams))
         if producer.flush(_READY_WITHIN_S) != 0:
             raise TimeoutError("the broker did not take the command")

@@ -9,6 +9,13 @@ from tests.support.ioc import EpicsIoc
 KINDS = ("epics", "caproto")
 
 
+def pva_address(ioc: EpicsServer) -> str:
+    """What to search at over pvAccess."""
+    if not isinstance(ioc, EpicsIoc):
+        raise RuntimeError("caproto's IOC does not serve pvAccess")
+    return ioc.pva_address
+
+
 def serve(pvs: Pvs, kind: str) -> EpicsServer:
     """A server of these PVs, to be used with `with`."""
     if kind == "epics":

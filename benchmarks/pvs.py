@@ -22,10 +22,12 @@ class Pvs:
     count: int
     elements: int = 1
     moving: bool = True
-    """Whether they count 10 times a second, or have one value and keep it."""
+    """Whether they count, or have one value and keep it."""
     kind: str = "D"
     phases: int = PHASES
     """Groups that post one after the other; 1: all records of the scan at once, as EPICS does it."""
+    beats: int = 1
+    """How often each PV counts within a tenth of a second, evenly spread."""
 
     @classmethod
     def for_rate(cls, updates_per_s: int, elements: int = 1, phases: int = PHASES) -> "Pvs":
@@ -35,7 +37,7 @@ class Pvs:
     @property
     def updates_per_s(self) -> int:
         """How many there should be if the IOC keeps up."""
-        return self.count * UPDATES_PER_PV_S if self.moving else 0
+        return self.count * UPDATES_PER_PV_S * self.beats if self.moving else 0
 
     def names(self) -> list[str]:
         return [f"{PREFIX}{self.kind}{number}" for number in range(self.count)]

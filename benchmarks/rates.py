@@ -2,9 +2,10 @@
 
 from collections.abc import Callable, Iterator, Sequence
 
+from benchmarks import pva_counting
 from benchmarks.arrival import NotAllArrived
 from benchmarks.forwarder_run import Forwarder
-from benchmarks.ioc import serve
+from benchmarks.ioc import pva_address, serve
 from benchmarks.pvs import Pvs
 from benchmarks.subjects import Program, Subject
 from benchmarks.trial import Trial, run
@@ -15,6 +16,10 @@ Maker = Callable[[EpicsServer, Broker], Subject]
 SUBJECTS: dict[str, Maker] = {
     "bare": lambda ioc, broker: Program("bare", ioc, broker),
     "forwarder": lambda ioc, broker: Forwarder(ioc.ca_address, broker),
+    "forwarder f144": lambda ioc, broker: Forwarder(ioc.ca_address, broker, name="forwarder f144", schema="f144"),
+    "forwarder PVA": lambda ioc, broker: Forwarder(
+        ioc.ca_address, broker, name="forwarder PVA", pva_addresses=pva_address(ioc)
+    ),
     "stock": lambda ioc, broker: Program("stock", ioc, broker),
 }
 
@@ -30,7 +35,10 @@ def compare(
     with serve(pvs, ioc_kind) as ioc:
         for _ in range(rounds):
             for name in subjects:
-                yield run(SUBJECTS[name](ioc, broker), pvs, ioc, broker, seconds=seconds)
+                if name in pva_counting.PACES_S:
+                    yield pva_counting.run(name, pvs, ioc, broker, seconds=seconds)
+                else:
+                    yield run(SUBJECTS[name](ioc, broker), pvs, ioc, broker, seconds=seconds)
 
 
 def stock_ramp(broker: Broker, ioc_kind: str, rates: Sequence[int], *, seconds: float) -> Iterator[Trial]:

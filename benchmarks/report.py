@@ -34,6 +34,10 @@ def markdown(results: Results) -> str:
         ("Scalars: CA double, f142", results.scalars),
         ("One scan: the same, all records at once as EPICS does it", results.scan),
         ("Waveforms: 2,048 doubles, f142", results.waveforms),
+        ("f144: CA double, f142 and f144", results.f144),
+        ("f144 waveforms: 2,048 doubles", results.waveforms_f144),
+        ("pvAccess: double, f142", results.pva),
+        ("pvAccess, 120 Hz: the same, 100 PVs", results.pva_120hz),
         ("Stock: ever more, until it falls behind", results.stock),
         ("Sustained: ever less, until it holds", results.sustained),
     ):
@@ -55,7 +59,7 @@ def _trials(trials: Sequence[Trial]) -> str:
 
 
 def _row(trial: Trial) -> tuple[str, ...]:
-    seen, verdict = trial.window, trial.verdict
+    seen = trial.window
     return (
         trial.subject if trial.comparable else f"{trial.subject} (not steady)",
         f"{trial.asked_per_s:,}",
@@ -63,13 +67,16 @@ def _row(trial: Trial) -> tuple[str, ...]:
         f"{trial.us_per_update:.2f}",
         *(f"{seen.cores(name):.0%}" for name in (trial.subject, "ioc", "kafka")),
         f"{seen.rss_bytes[trial.subject] / 1e6:.0f}",
-        f"{verdict.lost}",
-        f"{verdict.lost_connecting}",
-        f"{verdict.twice}",
-        f"{verdict.backwards}",
-        f"{trial.latency.p50:.1f}",
-        f"{trial.latency.p99:.1f}",
+        *_arrived(trial),
     )
+
+
+def _arrived(trial: Trial) -> tuple[str, ...]:
+    verdict, latency = trial.verdict, trial.latency
+    if verdict is None or latency is None:
+        return ("",) * 6
+    counts = verdict.lost, verdict.lost_connecting, verdict.twice, verdict.backwards
+    return (*map(str, counts), f"{latency.p50:.1f}", f"{latency.p99:.1f}")
 
 
 def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:

@@ -25,6 +25,11 @@ class Results:
     scan: list[Trial] = field(default_factory=list)
     """All records of one scan at once."""
     waveforms: list[Trial] = field(default_factory=list)
+    f144: list[Trial] = field(default_factory=list)
+    """Scalars as f142 and as f144."""
+    waveforms_f144: list[Trial] = field(default_factory=list)
+    pva: list[Trial] = field(default_factory=list)
+    pva_120hz: list[Trial] = field(default_factory=list)
     stock: list[Trial] = field(default_factory=list)
     sustained: list[Trial] = field(default_factory=list)
     connect: ConnectTime | None = None
@@ -34,7 +39,8 @@ class Results:
 
     @property
     def trials(self) -> list[Trial]:
-        return [*self.scalars, *self.scan, *self.waveforms, *self.stock, *self.sustained]
+        scalars = [*self.scalars, *self.scan, *self.f144, *self.pva, *self.pva_120hz]
+        return [*scalars, *self.waveforms, *self.waveforms_f144, *self.stock, *self.sustained]
 
     def stock_best(self) -> Trial | None:
         """Stock at the highest rate that it kept up with."""

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable
+from functools import partial
 
 import numpy as np
 from confluent_kafka import Consumer, TopicPartition
@@ -28,7 +29,7 @@ def wait_until_steady(
     """
     give_up = time.monotonic() + deadline_s
     while True:
-        seen = window(reader, topic, {}, _LOOK_S)
+        seen = window(partial(end_offset, reader, topic), {}, _LOOK_S)
         all_and_no_more = abs(seen.records_per_s / asked_per_s - 1) <= _TOLERANCE
         if all_and_no_more and _newest_late_ms(reader, topic) < _LATE_MS:
             return True

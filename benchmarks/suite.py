@@ -5,16 +5,35 @@ from dataclasses import dataclass
 
 from confluent_kafka import KafkaException
 
-from benchmarks import connect_time, missing, rates
+from benchmarks import connect_time, missing, pva_counting, rates
 from benchmarks.pvs import WAVEFORM_ELEMENTS, Pvs
 from benchmarks.results import Results
 from benchmarks.trial import Trial
 from tests.support.kafka import Broker
 
-PARTS = ("scalars", "scan", "waveforms", "stock", "connect", "missing", "sustained")
-QUICK_PARTS = ("scalars", "waveforms")
+PARTS = (
+    "scalars",
+    "scan",
+    "f144",
+    "pva",
+    "pva-120hz",
+    "waveforms",
+    "waveforms-f144",
+    "stock",
+    "connect",
+    "missing",
+    "sustained",
+)
+PVA_PARTS = ("pva", "pva-120hz")
+"""Those that caproto's IOC cannot be the source of."""
+QUICK_PARTS = ("scalars", "f144", "pva", "pva-120hz", "waveforms", "waveforms-f144")
 
 SCAN_RATE = 1_000
+F144_RATE = 50_000
+PVA_RATE = 10_000
+WAVEFORMS_F144_RATES = (6_110, 4_000, 2_000, 1_000)
+"""Per second, from 100 MB/s downwards, until one is held."""
+HZ_120 = Pvs(100, beats=12, phases=1)
 
 Say = Callable[[str], None]
 
@@ -28,10 +47,14 @@ class Plan:
     subjects: Sequence[str]
     rates: Sequence[int]
     waveform_rate: int
+    f144_rate: int
+    pva_rate: int
+    waveforms_f144_rates: Sequence[int]
     seconds: float
     rounds: int
     quick: bool
     hold_s: float = 60.0
+    hold_120hz_s: float = 60.0
     pvs: int = 10_000
     missing_settle_s: float = 5.0
     missing_s: float = 20.0
@@ -68,6 +91,37 @@ def _waveforms(plan: Plan, broker: Broker, results: Results, say: Say) -> None:
         results.waveforms.append(_told(trial, say))
 
 
+def _f144(plan: Plan, broker: Broker, results: Results, say: Say) -> None:
+    pvs = Pvs.for_rate(plan.f144_rate)
+    subjects = ("forwarder", "forwarder f144")
+    for trial in rates.compare(broker, plan.ioc, pvs, subjects, seconds=plan.seconds, rounds=plan.rounds):
+        results.f144.append(_told(trial, say))
+
+
+def _waveforms_f144(plan: Plan, broker: Broker, results: Results, say: Say) -> None:
+    subjects = ("bare", "forwarder f144")
+    for rate in plan.waveforms_f144_rates:
+        pvs = Pvs.for_rate(rate, WAVEFORM_ELEMENTS)
+        held = True
+        for trial in rates.compare(broker, plan.ioc, pvs, subjects, seconds=plan.seconds, rounds=plan.rounds):
+            results.waveforms_f144.append(_told(trial, say))
+            held &= trial.comparable
+        if held:
+            return
+
+
+def _pva(plan: Plan, broker: Broker, results: Results, say: Say) -> None:
+    pvs = Pvs.for_rate(plan.pva_rate)
+    subjects = (pva_counting.AT_ONCE, pva_counting.PACED, "forwarder PVA")
+    for trial in rates.compare(broker, plan.ioc, pvs, subjects, seconds=plan.seconds, rounds=plan.rounds):
+        results.pva.append(_told(trial, say))
+
+
+def _pva_120hz(plan: Plan, broker: Broker, results: Results, say: Say) -> None:
+    for trial in rates.compare(broker, plan.ioc, HZ_120, ("forwarder PVA",), seconds=plan.hold_120hz_s, rounds=1):
+        results.pva_120hz.append(_told(trial, say))
+
+
 def _stock(plan: Plan, broker: Broker, results: Results, say: Say) -> None:
     for trial in rates.stock_ramp(broker, plan.ioc, rates.STOCK_RATES, seconds=plan.seconds):
         results.stock.append(_told(trial, say))
@@ -90,20 +144,31 @@ def _missing(plan: Plan, broker: Broker, results: Results, say: Say) -> None:
 
 
 def _told(trial: Trial, say: Say) -> Trial:
-    seen, verdict = trial.window, trial.verdict
     say(
-        f"  {trial.subject:9} {trial.asked_per_s:7,}/s asked {seen.records_per_s:9,.0f}/s seen "
-        f"{trial.us_per_update:8.2f} µs  p50 {trial.latency.p50:.1f} ms  p99 {trial.latency.p99:.1f} ms  "
-        f"{verdict.lost} lost (+{verdict.lost_connecting} connecting), {verdict.twice} twice, "
-        f"{verdict.backwards} backwards"
+        f"  {trial.subject:17} {trial.asked_per_s:7,}/s asked {trial.window.records_per_s:9,.0f}/s seen "
+        f"{trial.us_per_update:8.2f} µs  {_arrived(trial)}"
     )
     return trial
+
+
+def _arrived(trial: Trial) -> str:
+    verdict, latency = trial.verdict, trial.latency
+    if verdict is None or latency is None:
+        return ""
+    return (
+        f"p50 {latency.p50:.1f} ms  p99 {latency.p99:.1f} ms  {verdict.lost} lost (+{verdict.lost_connecting} "
+        f"connecting), {verdict.twice} twice, {verdict.backwards} backwards"
+    )
 
 
 _RUN: dict[str, Callable[[Plan, Broker, Results, Say], None]] = {
     "scalars": _scalars,
     "scan": _scan,
+    "f144": _f144,
+    "pva": _pva,
+    "pva-120hz": _pva_120hz,
     "waveforms": _waveforms,
+    "waveforms-f144": _waveforms_f144,
     "stock": _stock,
     "connect": _connect,
     "missing": _missing,

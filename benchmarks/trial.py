@@ -4,6 +4,7 @@ import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 
 from confluent_kafka import Consumer, KafkaError, KafkaException
 
@@ -41,8 +42,13 @@ class Trial:
     steady: bool
     """Whether it was steady before the window opened."""
     window: Window
-    verdict: Verdict
-    latency: Latency
+    verdict: Verdict | None
+    """None, like the latency, of a subject that sends nothing to Kafka."""
+    latency: Latency | None
+
+    @property
+    def of_the_forwarder(self) -> bool:
+        return self.subject.partition(" ")[0] == "forwarder"
 
     @property
     def us_per_update(self) -> float:
@@ -56,6 +62,8 @@ class Trial:
     @property
     def kept_up(self) -> bool:
         """Nothing lost, nothing waiting in an ever longer queue, and all there that the IOC could give."""
+        if self.verdict is None or self.latency is None:
+            return False
         all_there = self.window.records_per_s >= _NEARLY_ALL * self.asked_per_s or self.window.cores("ioc") >= _FULL
         return self.verdict.clean and all_there and self.latency.p99 < _LATE_MS
 
@@ -101,7 +109,7 @@ def run(subject: Subject, pvs: Pvs, ioc: EpicsServer, broker: Broker, *, seconds
                     still_alive=lambda: subject.child.exit_code is None,
                 )
                 pids = {subject.name: subject.child.pid, "ioc": ioc.pid, "kafka": broker.pid}
-                seen = window(reader, topic, pids, seconds)
+                seen = window(partial(end_offset, reader, topic), pids, seconds)
             finally:
                 reader.close()
         except Exception as error:

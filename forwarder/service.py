@@ -71,7 +71,7 @@ class Service:
         self._ticker = Ticker(settings.producer.linger_s)
         self._clients: dict[Transport, Client] = {
             Transport.CA: ChannelAccess(settings.ca, settings.never_connected_after_s, self._ticker.hold),
-            Transport.PVA: PvAccess(settings.pva, settings.never_connected_after_s),
+            Transport.PVA: PvAccess(settings.pva, settings.never_connected_after_s, self._ticker.hold),
             Transport.FAKE: Simulated(settings.fake_period_s),
         }
         self._stop = asyncio.Event()

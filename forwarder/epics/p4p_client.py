@@ -298,7 +298,11 @@ class _Worker:
 class PvAccess:
     """The client. It belongs to the event loop it was started in; only `_noted` runs elsewhere."""
 
-    def __init__(self, settings: PvAccessSettings, never_connected_after_s: float) -> None:
+    def __init__(
+        self, settings: PvAccessSettings, never_connected_after_s: float, came: Callable[[None], None] | None = None
+    ) -> None:
+        """`came` is told, with None, when updates have come and have been read."""
+        self._came = came
         self._settings = settings
         self._grace_s = never_connected_after_s
         self._request = Context.makeRequest(f"field()record[queueSize={settings.queue_size}]")
@@ -468,6 +472,8 @@ class PvAccess:
                 self._look = loop.call_soon(self._take_all)
                 return
         self._looked_at = loop.time()
+        if self._came is not None:
+            self._came(None)
 
     def _take(self, channel: _Channel) -> None:
         taken = 0

@@ -85,7 +85,7 @@ class Partition:
         """Of the next record."""
         self.flight: Flight | None = None
         """What is not acknowledged yet; kept, with the bytes, to be sent again exactly as it was."""
-        self.batch = b""
+        self.batch: bytes | bytearray = b""
         self.busy = False
         """Whether an answer is awaited."""
         self.failures = 0
@@ -117,7 +117,7 @@ class Partition:
             return len(messages)
 
         self.flight = self.queue.take_off(fill)
-        self.batch = bytes(builder.build())
+        self.batch = builder.build()
         return True
 
     def stored(self) -> None:

@@ -9,7 +9,6 @@ from functools import lru_cache
 from typing import Any
 
 from aiokafka.partitioner import murmur2
-from aiokafka.protocol.produce import ProduceRequest
 from aiokafka.protocol.transaction import InitProducerIdRequest
 
 from forwarder.errors import KafkaAway
@@ -18,6 +17,7 @@ from forwarder.outbox import Lane, Outbox, PartitionQueue
 from forwarder.settings.types import ProducerSettings
 
 from .cluster import NO_ERROR, TOPIC_AUTHORIZATION_FAILED, UNKNOWN_TOPIC, Cluster
+from .produce_request import FlatProduceRequest
 from .producing import ANONYMOUS, REASONS, Identity, Outcome, Partition, outcome
 
 log = logging.getLogger(__name__)
@@ -185,15 +185,14 @@ class Sender:
 
     async def _send(self, broker: int, partitions: list[Partition]) -> None:
         loop = asyncio.get_running_loop()
-        topics: defaultdict[str, list[tuple[int, bytes]]] = defaultdict(list)
+        topics: defaultdict[str, list[tuple[int, bytes | bytearray]]] = defaultdict(list)
         by_name: dict[tuple[str, int], Partition] = {}
         for partition in partitions:
             queue = partition.queue
             topics[queue.lane.topic].append((queue.partition, partition.batch))
             by_name[queue.lane.topic, queue.partition] = partition
-        request = ProduceRequest(
-            None, _ALL_REPLICAS, int(self._settings.request_timeout_s * 1000), list(topics.items())
-        )  # pyright: ignore[reportArgumentType]
+        timeout_ms = int(self._settings.request_timeout_s * 1000)
+        request = FlatProduceRequest(_ALL_REPLICAS, timeout_ms, list(topics.items()))
         self.requests += 1
         try:
             response = await self._cluster.ask(broker, request)
