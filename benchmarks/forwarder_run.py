@@ -1,6 +1,8 @@
 """The service itself, started and told what to forward as at a site: by its command line and its config topic."""
 
+import shutil
 import sys
+import tempfile
 import uuid
 
 from confluent_kafka import Producer
@@ -46,6 +48,7 @@ class Forwarder:
         self._config_topic = f"config_{run}"
         self._status_topic = f"status_{run}"
         self._child: Child | None = None
+        self._folder = ""
 
     @property
     def child(self) -> Child:
@@ -62,11 +65,13 @@ class Forwarder:
         broker = self._broker.address
         self._broker.create_topic(self._config_topic, max_message_bytes=_LARGEST_COMMAND)
         self._broker.create_topic(self._status_topic)
+        self._folder = tempfile.mkdtemp(prefix="forwarder-bench-")
         arguments = {
             "--config-topic": f"{broker}/{self._config_topic}",
             "--status-topic": f"{broker}/{self._status_topic}",
             "--output-broker": broker,
             "--service-id": "bench",
+            "--state-directory": self._folder,
         }
         command = [sys.executable, "-m", "forwarder", "run", *(word for pair in arguments.items() for word in pair)]
         self._child = spawn(self.name, command, environment=self._environment)
@@ -90,3 +95,4 @@ class Forwarder:
 
     def stop(self) -> None:
         self.child.terminate()
+        shutil.rmtree(self._folder)

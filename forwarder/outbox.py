@@ -26,7 +26,7 @@ _ROW_BYTES = 1_000_000
 class Lane(Account):
     """All that waits for one topic of one cluster."""
 
-    __slots__ = ("append", "incoming", "loading", "partitions", "queued", "restored", "rows", "unplaced")
+    __slots__ = ("append", "incoming", "loading", "partitions", "queued", "restored", "rows", "spools", "unplaced")
 
     def __init__(self, broker: str, topic: str) -> None:
         super().__init__(broker, topic)
@@ -42,6 +42,8 @@ class Lane(Account):
         self.partitions: list[PartitionQueue] = []
         self.queued = 0
         """Messages taken from `incoming` so far, and those restored."""
+        self.spools = True
+        """Whether its messages are worth keeping on disk."""
         self.restored = 0
         """Messages that an earlier run had left on disk."""
 
@@ -54,6 +56,11 @@ class Lane(Account):
     def waiting(self) -> int:
         """Messages that are neither acknowledged nor dropped."""
         return self.appended - self.acknowledged - self.dropped.total()
+
+    @property
+    def on_disk(self) -> int:
+        """Messages that wait and are on disk, whether they are in memory too or not."""
+        return sum(row.left for row in (*self.rows, *self.loaded) if row.written)
 
     def collect(self, partition_of: PartitionOf, now: float = 0.0) -> None:
         """Move what came since the last tick to the queues of its partitions; the partition follows from the key."""

@@ -60,6 +60,8 @@ class Spooling:
         self._now = now
         crowded = self._outbox.waiting_bytes > _FULL * self._outbox.max_waiting_bytes
         for lane in self._outbox:
+            if not lane.spools:
+                continue
             oldest = lane.oldest() if lane.waiting else None
             if oldest is not None and now >= self._write_at and (crowded or now - oldest >= self._settings.after_s):
                 self._write(lane)

@@ -25,6 +25,8 @@ class Ticker:
     def __init__(self, period_s: float, idle_period_s: float = 0.1) -> None:
         self._period_s = max(period_s, _SHORTEST_PERIOD_S)
         self._idle_period_s = max(period_s, idle_period_s)
+        self.beats = 0
+        """Ticks since the start."""
         self._held: list[Readable] = []
         self._busy = asyncio.Event()
         self._next: asyncio.Future[None] | None = None
@@ -47,6 +49,7 @@ class Ticker:
         loop = asyncio.get_running_loop()
         last = loop.time()
         while True:
+            self.beats += 1
             if not self._busy.is_set():
                 await self._idle(last + self._idle_period_s)
             due = max(last + self._period_s, loop.time())

@@ -5,6 +5,7 @@ import sys
 import time
 from collections.abc import Callable
 from contextlib import ExitStack
+from tempfile import TemporaryDirectory
 
 from rich.console import Console
 
@@ -52,7 +53,8 @@ def _watch(console: Console, stop: StopSignals, seconds: float | None) -> Verdic
         ca_port = free_port()
         ioc = opened.enter_context(_start_ioc(ca_port))
         wait_until_served(pvs[0], ca_port, deadline_s=_READY_WITHIN_S, still_alive=lambda: ioc.exit_code is None)
-        forwarder = opened.enter_context(_start_forwarder(broker.address, ca_port))
+        state = opened.enter_context(TemporaryDirectory(prefix="forwarder-demo-"))
+        forwarder = opened.enter_context(_start_forwarder(broker.address, ca_port, state))
         reader = opened.enter_context(TopicReader(broker.address, [_STATUS, _DATA]))
         with display(console) as shown:
 
@@ -99,13 +101,18 @@ def _start_ioc(port: int) -> Child:
     return Child("ioc", [sys.executable, "-m", "forwarder.demo.ioc", _PREFIX], environment=environment)
 
 
-def _start_forwarder(broker: str, ca_port: int) -> Child:
+def _start_forwarder(broker: str, ca_port: int, state_directory: str) -> Child:
     command = [
         *(sys.executable, "-m", "forwarder", "run", "--profile", "local"),
         *("--config-topic", f"{broker}/{_CONFIG}"),
         *("--status-topic", f"{broker}/{_STATUS}"),
         *("--output-broker", broker),
         *("--service-id", "demo"),
+        *("--state-directory", state_directory),
     ]
-    environment = {"EPICS_CA_ADDR_LIST": f"{LOOPBACK}:{ca_port}", "EPICS_CA_AUTO_ADDR_LIST": "NO"}
+    environment = {
+        "EPICS_CA_ADDR_LIST": f"{LOOPBACK}:{ca_port}",
+        "EPICS_CA_AUTO_ADDR_LIST": "NO",
+        "EPICS_PVA_AUTO_ADDR_LIST": "NO",
+    }
     return Child("forwarder", command, environment=environment)

@@ -60,6 +60,9 @@ class Listener(Protocol):
 class Client(Protocol):
     """Reads PVs over one transport. Its methods are called in the event loop and return at once."""
 
+    beats: int
+    """How often the work in the background went round: goes up as long as it is not stuck."""
+
     async def start(self) -> None:
         """Open sockets. Raises OSError when none can be had."""
         ...

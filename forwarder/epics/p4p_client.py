@@ -302,6 +302,7 @@ class PvAccess:
         self, settings: PvAccessSettings, never_connected_after_s: float, came: Callable[[None], None] | None = None
     ) -> None:
         """`came` is told, with None, when updates have come and have been read."""
+        self.beats = 0
         self._came = came
         self._settings = settings
         self._grace_s = never_connected_after_s
@@ -345,6 +346,7 @@ class PvAccess:
         """Watch grace periods, and renew what a server has ended, until cancelled."""
         while True:
             await asyncio.sleep(_TICK_S)
+            self.beats += 1
             now = time.monotonic()
             while self._awaited and self._awaited[0].wanted_at + self._grace_s <= now:
                 channel = self._awaited.popleft()

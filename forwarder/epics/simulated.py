@@ -21,6 +21,7 @@ class Simulated:
         self._listeners: dict[Listener, None] = {}
         self._step = 0
         self._updates = 0
+        self.beats = 0
 
     async def start(self) -> None:
         """There are no sockets to open."""
@@ -33,6 +34,7 @@ class Simulated:
             due = max(due + self._period_s, loop.time())
             await asyncio.sleep(due - loop.time())
             self._step += 1
+            self.beats += 1
             for listener in list(self._listeners):
                 if listener in self._listeners:
                     self._update(listener)

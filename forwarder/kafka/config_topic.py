@@ -4,6 +4,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Callable, Coroutine
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -24,6 +25,7 @@ _LONGEST_FETCH_WAIT_MS = 500
 """How long the broker keeps a request while nothing comes; what comes is answered at once."""
 _MAX_FETCH_BYTES = 32 * 1024 * 1024
 _REQUEST_TIMEOUT_S = 10.0
+_STOP_S = 2.0
 _WATCH_S = 5.0
 """How often the topic is looked at while it is read: the consumer does not tell that its broker is away."""
 
@@ -42,15 +44,24 @@ class ConfigMessage:
 class ConfigTopic:
     """The reader of one config topic. It waits for the cluster and the topic, and says so once."""
 
-    def __init__(self, settings: TopicSettings, client_id: str, receive: Callable[[ConfigMessage], None]) -> None:
+    def __init__(
+        self,
+        settings: TopicSettings,
+        client_id: str,
+        receive: Callable[[ConfigMessage], None],
+        *,
+        from_beginning: bool = False,
+    ) -> None:
+        """`from_beginning`: where nothing says from where to read, all there is; else only what is new."""
         self.name = f"{settings.cluster.brokers[0]}/{settings.topic}"
         self.reading = asyncio.Event()
         """Set when a message that is sent now will be received."""
         self._settings = settings
         self._client_id = client_id
         self._receive = receive
-        self._next_offsets: dict[int, int] = {}
-        self._all_is_new = False
+        self.next_offsets: dict[int, int] = {}
+        """Of each partition, as far as that is known: the offset of the next message to be received."""
+        self._all_is_new = from_beginning
         """Whether partitions that are seen for the first time were made while this service was there already."""
         self._waiting = RepeatingFault(log, f"waiting for the config topic {self.name}", time.monotonic)
 
@@ -98,21 +109,24 @@ class ConfigTopic:
             await consumer.start()
             assigned = [TopicPartition(self._settings.topic, partition) for partition in partitions]
             consumer.assign(assigned)
-            unread = [each for each in assigned if each.partition not in self._next_offsets]
+            unread = [each for each in assigned if each.partition not in self.next_offsets]
             if self._all_is_new:
-                self._next_offsets.update((each.partition, 0) for each in unread)
+                self.next_offsets.update((each.partition, 0) for each in unread)
             elif unread:
                 for each, end in (await consumer.end_offsets(unread)).items():
-                    self._next_offsets[each.partition] = end
+                    self.next_offsets[each.partition] = end
             for each in assigned:
-                consumer.seek(each, self._next_offsets[each.partition])
+                consumer.seek(each, self.next_offsets[each.partition])
             self._waiting.over()
             log.info("reading commands from %s", self.name)
             self._all_is_new = True
             self.reading.set()
             await _first_of(self._take_all(consumer), self._watch(partitions))
         finally:
-            await consumer.stop()
+            with suppress(TimeoutError):
+                # Its end can hang when the broker is gone.
+                async with asyncio.timeout(_STOP_S):
+                    await consumer.stop()
 
     async def _take_all(self, consumer: AIOKafkaConsumer) -> None:
         async for record in consumer:
@@ -143,7 +157,7 @@ class ConfigTopic:
             await cluster.close()
 
     def _take(self, record: "ConsumerRecord[bytes, bytes]") -> None:
-        self._next_offsets[record.partition] = record.offset + 1
+        self.next_offsets[record.partition] = record.offset + 1
         self._receive(ConfigMessage(record.value or b"", record.topic, record.partition, record.offset))
 
 

@@ -13,6 +13,7 @@ from aiokafka.protocol.transaction import InitProducerIdRequest
 
 from forwarder.errors import KafkaAway
 from forwarder.faults import RepeatingFault
+from forwarder.forever import forever
 from forwarder.outbox import Lane, Outbox, PartitionQueue
 from forwarder.settings.types import ProducerSettings
 
@@ -51,6 +52,8 @@ class Sender:
     ) -> None:
         """`broker` is the name of the cluster's lanes in the outbox; `tick` waits until it is time to send."""
         self._tick_comes = tick or self._linger
+        self.beats = 0
+        """How often it looked for something to send: goes up as long as it is not stuck."""
         self.requests = 0
         """Produce requests sent."""
         self._cluster = cluster
@@ -74,9 +77,12 @@ class Sender:
 
     async def run(self) -> None:
         """Send whatever comes until cancelled."""
-        async with asyncio.TaskGroup() as tasks:
-            tasks.create_task(self._keep_metadata(), name=f"metadata of {self._cluster.name}")
-            tasks.create_task(self._keep_sending(), name=f"sending to {self._cluster.name}")
+        await forever(
+            {
+                f"metadata of {self._cluster.name}": self._keep_metadata(),
+                f"sending to {self._cluster.name}": self._keep_sending(),
+            }
+        )
 
     async def drained(self, deadline: float, lanes: Iterable[Lane]) -> bool:
         """Wait, while `run` runs, until nothing waits in these lanes, those of other clusters left out.
@@ -111,6 +117,7 @@ class Sender:
     async def _keep_sending(self) -> None:
         while True:
             await self._tick_comes()
+            self.beats += 1
             self._tick()
 
     async def _linger(self) -> None:

@@ -1,9 +1,13 @@
 """The forwarder as its users run it: a process, a command line, and what it says and sends."""
 
 import json
+import shutil
 import sys
+import tempfile
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
 from typing import Any
 
 from confluent_kafka import Producer
@@ -44,6 +48,7 @@ class ForwarderProcess(Server):
     ) -> None:
         """`flags` come last on the command line; `environment` wins over what is set here."""
         super().__init__()
+        self._folder = Path(tempfile.mkdtemp(prefix="forwarder-"))
         self._broker = broker
         self._topics = topics
         self._command = [
@@ -53,6 +58,7 @@ class ForwarderProcess(Server):
             *(() if topics.storage is None else ("--storage-topic", f"{broker}/{topics.storage}")),
             *("--output-broker", broker),
             *("--service-id", service_id),
+            *("--state-directory", str(self._folder)),
             *flags,
         ]
         self._environment = {
@@ -90,6 +96,17 @@ class ForwarderProcess(Server):
         producer.produce(self._topics.config, message)
         if producer.flush(_SENT_WITHIN_S):
             raise TimeoutError(f"{self._broker} did not take a message for {self._topics.config}")
+
+    @property
+    def state_directory(self) -> Path:
+        """Kept over a restart, and removed with this object's context."""
+        return self._folder
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        super().__exit__(kind, error, traceback)
+        shutil.rmtree(self._folder)
 
     def stop(self) -> int:
         """SIGTERM, which lets it send what it holds. Gives its exit code, negative if it had to be killed."""

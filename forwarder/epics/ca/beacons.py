@@ -13,6 +13,8 @@ from collections.abc import Callable
 from struct import Struct
 from typing import cast
 
+from forwarder.forever import nothing_more
+
 log = logging.getLogger(__name__)
 
 _header = Struct(">HHHHII")
@@ -55,6 +57,7 @@ class Beacons(asyncio.DatagramProtocol):
         while not self._owns_port:
             await asyncio.sleep(_REGISTER_AGAIN_S)
             await self.open()
+        await nothing_more()
 
     def close(self) -> None:
         if self._transport is not None:

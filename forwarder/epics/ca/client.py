@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping
 from forwarder.epics.addresses import broadcast_addresses, resolve
 from forwarder.epics.interface import Listener
 from forwarder.epics.pacing import SearchPacing
+from forwarder.forever import forever, nothing_more
 from forwarder.settings.types import ChannelAccessSettings
 
 from .beacons import Beacons
@@ -52,6 +53,7 @@ class ChannelAccess:
 
         It gets None where the reading goes on. Without it, all is read at once.
         """
+        self.beats = 0
         self._hold = hold
         self._settings = settings
         self._grace_s = never_connected_after_s
@@ -99,13 +101,16 @@ class ChannelAccess:
 
     async def run(self) -> None:
         """Search and watch until cancelled."""
-        async with asyncio.TaskGroup() as tasks:
-            tasks.create_task(self._search(), name="CA search")
-            tasks.create_task(self._watch(), name="CA watch")
-            tasks.create_task(self._resolve_again(), name="CA addresses")
-            tasks.create_task(self._beacons.run(), name="CA beacons")
-            for server in self._name_servers:
-                tasks.create_task(server.run(), name="CA name server {}:{}".format(*server.address))
+        servers = {"CA name server {}:{}".format(*server.address): server.run() for server in self._name_servers}
+        await forever(
+            {
+                "CA search": self._search(),
+                "CA watch": self._watch(),
+                "CA addresses": self._resolve_again(),
+                "CA beacons": self._beacons.run(),
+                **servers,
+            }
+        )
 
     def subscribe(self, listener: Listener) -> None:
         """Search the listener's PV, subscribe to it, and keep doing so whatever happens to its server."""
@@ -250,6 +255,9 @@ class ChannelAccess:
                 await loop.create_connection(lambda: circuit, *circuit.address)
         except (OSError, TimeoutError) as error:
             circuit.drop(str(error) or "no answer")
+        except Exception as error:
+            log.exception("a connection could not be opened")
+            circuit.drop(repr(error))
 
     def _server_appeared(self, host: str, port: int) -> None:
         circuit = self._circuits.get((host, port))
@@ -315,6 +323,7 @@ class ChannelAccess:
     async def _watch(self) -> None:
         while True:
             await asyncio.sleep(_WATCH_S)
+            self.beats += 1
             now = time.monotonic()
             for circuit in list(self._circuits.values()):
                 self._watch_circuit(circuit, now)
@@ -339,6 +348,7 @@ class ChannelAccess:
         while self._unresolved:
             await asyncio.sleep(_RESOLVE_AGAIN_S)
             await self._resolve()
+        await nothing_more()
 
     async def _resolve(self) -> None:
         found, self._unresolved = await resolve(self._unresolved, self._settings.server_port)

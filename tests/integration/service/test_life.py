@@ -104,7 +104,7 @@ def stuck(unstarted_broker: Broker, ioc: EpicsIoc, tmp_path: Path) -> Iterator[C
     """Starts a forwarder that holds the two messages of a PV, for which there is no Kafka."""
     started: list[Child] = []
 
-    def start(*flags: str) -> Child:
+    def start(*flags: str, await_messages: bool = True) -> Child:
         process = ForwarderProcess(
             unstarted_broker.address,
             Topics("config", "status"),
@@ -116,7 +116,10 @@ def stuck(unstarted_broker: Broker, ioc: EpicsIoc, tmp_path: Path) -> Iterator[C
             ],
         )
         started.append(process._launch())
-        wait_until(lambda: "'messages_waiting': 2" in started[-1].log(), 30)
+        if await_messages:
+            wait_until(
+                lambda: "'messages_waiting': 2" in started[-1].log() or "are sent first" in started[-1].log(), 30
+            )
         return started[-1]
 
     yield start
@@ -135,10 +138,38 @@ def test_a_second_signal_ends_it_at_once(stuck: Callable[..., Child]) -> None:
 
 
 def test_what_cannot_be_sent_in_time_is_told_and_changes_the_exit_code(stuck: Callable[..., Child]) -> None:
-    child = stuck("--stop-timeout", "0.2")
+    child = stuck("--stop-timeout", "0.2", "--spool-directory", "none")
     child.send(signal.SIGTERM)
     assert child.wait(20) == 3
     assert "2 messages could not be sent within 0.2 s and are lost" in child.log()
+
+
+def test_what_cannot_be_sent_in_time_is_kept_and_sent_by_the_next_start(
+    unstarted_broker: Broker, stuck: Callable[..., Child], tmp_path: Path
+) -> None:
+    directory = ("--spool-directory", str(tmp_path / "spool"))
+    child = stuck("--stop-timeout", "0.2", *directory)
+    child.send(signal.SIGTERM)
+    assert child.wait(20) == 0
+    assert "2 messages are kept in the spool for the next start" in child.log()
+    broker = unstarted_broker
+    broker.start()
+    for topic in ("config", "status", "data"):
+        broker.create_topic(topic)
+    child = stuck(*directory, "--never-connected-after", "1000")
+    assert "2 messages of an earlier run are in the spool and are sent first" in child.log()
+    found = data(broker, "data", lambda d: len(d.values) == 2)
+    assert (found.events, found.values) == (["CONNECTED"] * 2, [5.0, 5.0])
+    assert found.readings[0] == found.readings[1], "once by each run"
+
+
+def test_a_second_process_on_the_same_spool_is_refused(stuck: Callable[..., Child], tmp_path: Path) -> None:
+    directory = ("--spool-directory", str(tmp_path / "spool"))
+    stuck(*directory)
+    second = stuck(*directory, await_messages=False)
+    assert second.wait(20) == 2
+    assert "spool-directory: " in second.log()
+    assert "in use" in second.log()
 
 
 def test_it_starts_before_kafka_and_before_its_topics(
