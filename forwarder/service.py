@@ -171,14 +171,14 @@ class Service:
         if self._spooling is not None:
             parts["spooling"] = self._keep_spooling
         if self._storage is not None:
-            parts["storage"] = self._storage.run
+            parts["storage"] = self._when_restored(self._storage.run)
         parts["heartbeat"] = self._beat
         return parts
 
     def _feeding_parts(self) -> dict[str, Callable[[], Awaitable[object]]]:
         """What brings something that has to be sent."""
         parts: dict[str, Callable[[], Awaitable[object]]] = {"state": self._restore}
-        parts |= {f"config {reader.name}": self._reading(reader) for reader in self.readers}
+        parts |= {f"config {reader.name}": self._when_restored(reader.run) for reader in self.readers}
         parts |= {f"{transport.name} client": client.run for transport, client in self.clients.items()}
         if self.settings.repeat_period_s:
             parts["repeats"] = self._repeat
@@ -278,15 +278,15 @@ class Service:
                     for reader in self.readers:
                         reader.next_offsets.update(state.offsets.get(reader.name, {}))
             self._restored.set()
-            self._changed()
+            self._reporting.streams_changed()
         await nothing_more()
 
-    def _reading(self, reader: ConfigTopic) -> Callable[[], Awaitable[object]]:
-        async def read() -> None:
+    def _when_restored(self, run: Callable[[], Awaitable[object]]) -> Callable[[], Awaitable[object]]:
+        async def later() -> None:
             await self._restored.wait()
-            await reader.run()
+            await run()
 
-        return read
+        return later
 
     def _sender(self, label: str, cluster: ClusterSettings) -> Sender:
         producer = self.settings.producer
@@ -338,6 +338,10 @@ class Service:
         for reader in self.readers:
             # Who sees a status knows that a command sent now will be obeyed.
             await reader.reading.wait()
+        self._changed()
+        if self._storage is not None:
+            # From where it reads has to be known to the next start, whatever happens to this one.
+            await self._storage.flush(asyncio.get_running_loop().time() + _STATE_S)
         while True:
             self._status_due.clear()
             self.pipeline.times.look()
