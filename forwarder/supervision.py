@@ -38,7 +38,7 @@ class Supervision:
         clock = asyncio.get_running_loop().time
         died: deque[float] = deque(maxlen=_MOST_DEATHS)
         while True:
-            error = await _end_of(run)
+            error = await _end_of(name, run)
             if isinstance(error, BadSetting):
                 raise error
             self.deaths[name] += 1
@@ -51,9 +51,13 @@ class Supervision:
             await asyncio.sleep(min(_REST_S[0] * 2**recent, _REST_S[1]))
 
 
-async def _end_of(run: Callable[[], Awaitable[object]]) -> Exception:
+async def _end_of(name: str, run: Callable[[], Awaitable[object]]) -> Exception:
     """Why a part ended, when it has."""
-    part = asyncio.ensure_future(run())
+
+    async def awaited() -> None:
+        await run()
+
+    part = asyncio.get_running_loop().create_task(awaited(), name=name)
     try:
         # The wait is cancelled with the service; a part that is cancelled by itself has died.
         await asyncio.wait([part])

@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import time
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
@@ -13,6 +13,7 @@ from aiokafka.errors import KafkaError
 
 from forwarder.errors import KafkaAway
 from forwarder.faults import RepeatingFault
+from forwarder.forever import Ended
 from forwarder.settings.types import TopicSettings
 
 from .cluster import UNKNOWN_TOPIC, Cluster
@@ -121,7 +122,12 @@ class ConfigTopic:
             log.info("reading commands from %s", self.name)
             self._all_is_new = True
             self.reading.set()
-            await _first_of(self._take_all(consumer), self._watch(partitions))
+            await _first_of(
+                {
+                    f"taking from {self.name}": self._take_all(consumer),
+                    f"watching {self.name}": self._watch(partitions, consumer),
+                }
+            )
         finally:
             with suppress(TimeoutError):
                 # Its end can hang when the broker is gone.
@@ -132,8 +138,12 @@ class ConfigTopic:
         async for record in consumer:
             self._take(record)
 
-    async def _watch(self, partitions: list[int]) -> None:
-        """Tell when the topic can't be read and when it can again; returns when its partitions have changed."""
+    async def _watch(self, partitions: list[int], consumer: AIOKafkaConsumer) -> None:
+        """Tell when the topic can't be read and when it can again; returns when its partitions have changed.
+
+        Raises KafkaAway when there are messages that the consumer does not bring: a task of its own may have died.
+        """
+        behind: dict[int, int] = {}
         topic = self._settings.topic
         cluster = Cluster(self._settings.cluster, self._client_id, _REQUEST_TIMEOUT_S)
         try:
@@ -153,20 +163,36 @@ class ConfigTopic:
                 else:
                     self._waiting.over()
                     self.reading.set()
+                    before, behind = behind, await self._behind(consumer, partitions)
+                    if any(before.get(partition) == offset for partition, offset in behind.items()):
+                        raise KafkaAway("its consumer brings nothing, though there is something to be read")
         finally:
             await cluster.close()
+
+    async def _behind(self, consumer: AIOKafkaConsumer, partitions: list[int]) -> dict[int, int]:
+        """The partitions that hold messages which have not come yet, and from which offset on."""
+        topic = self._settings.topic
+        async with asyncio.timeout(_REQUEST_TIMEOUT_S):
+            ends = await consumer.end_offsets([TopicPartition(topic, partition) for partition in partitions])
+        return {
+            p.partition: self.next_offsets[p.partition]
+            for p, end in ends.items()
+            if end > self.next_offsets[p.partition]
+        }
 
     def _take(self, record: "ConsumerRecord[bytes, bytes]") -> None:
         self.next_offsets[record.partition] = record.offset + 1
         self._receive(ConfigMessage(record.value or b"", record.topic, record.partition, record.offset))
 
 
-async def _first_of(*coroutines: Coroutine[Any, Any, None]) -> None:
-    """Run all until one returns or raises, and end the others."""
-    tasks = [asyncio.create_task(coroutine) for coroutine in coroutines]
+async def _first_of(coroutines: Mapping[str, Coroutine[Any, Any, None]]) -> None:
+    """Run all, by name, until one returns or raises, and end the others."""
+    tasks = [asyncio.create_task(coroutine, name=name) for name, coroutine in coroutines.items()]
     try:
         done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
         for task in done:
+            if task.cancelled():
+                raise Ended(f"{task.get_name()} was cancelled")
             task.result()
     finally:
         for task in tasks:

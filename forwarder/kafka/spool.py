@@ -59,7 +59,7 @@ _RETRY_S = 2.0
 """How often it is tried whether the disk works again."""
 _SALVAGE_S = 10.0
 """Rows are saved from a damaged file for so long; what is written meanwhile waits in memory."""
-_PAUSE_S = 50e-6
+_PAUSE_S = 100e-6
 """Any real sleep hands the interpreter's lock over; sleep(0) takes it back before the other thread is awake."""
 _DAMAGE = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
 
@@ -445,7 +445,7 @@ class _Database:
             if rows:
                 self._keep_reserve(connection, sum(len(row[-1]) for row in rows))
             with _transaction(connection):
-                connection.executemany("INSERT OR REPLACE INTO rows VALUES (?, ?, ?, ?, ?)", rows)
+                _insert(connection, rows)
                 connection.executemany("DELETE FROM rows WHERE identifier = ?", [(each,) for each in deleted])
 
         self._mending(change)
@@ -533,7 +533,7 @@ class _Database:
                 connection = self._connected()
                 self._keep_reserve(connection, sum(len(row[-1]) for row in some))
                 with _transaction(connection):
-                    connection.executemany("INSERT OR REPLACE INTO rows VALUES (?, ?, ?, ?, ?)", some)
+                    _insert(connection, some)
                 saved += len(some)
         except (sqlite3.Error, OSError) as error:
             log.error("no more can be saved from %s: %s", damaged, error)
@@ -631,6 +631,13 @@ def _transaction(connection: sqlite3.Connection) -> Iterator[sqlite3.Connection]
             with contextlib.suppress(sqlite3.Error):
                 connection.execute("ROLLBACK")
         raise
+
+
+def _insert(connection: sqlite3.Connection, rows: Iterable[_PackedRow | _StoredBytes]) -> None:
+    for row in rows:
+        connection.execute("INSERT OR REPLACE INTO rows VALUES (?, ?, ?, ?, ?)", row)
+        # SQLite's copy of the bytes was made with the interpreter locked.
+        _pause()
 
 
 def _row(connection: sqlite3.Connection, identifier: int) -> _StoredBytes | None:
