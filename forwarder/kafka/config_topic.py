@@ -10,13 +10,14 @@ from typing import Any
 
 from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 from aiokafka.errors import KafkaError
+from aiokafka.protocol.offset import OffsetRequest
 
 from forwarder.errors import KafkaAway
 from forwarder.faults import RepeatingFault
 from forwarder.forever import Ended
 from forwarder.settings.types import TopicSettings
 
-from .cluster import UNKNOWN_TOPIC, Cluster
+from .cluster import NO_ERROR, UNKNOWN_TOPIC, Cluster
 from .security import connection_options
 
 log = logging.getLogger(__name__)
@@ -26,7 +27,8 @@ _LONGEST_FETCH_WAIT_MS = 500
 """How long the broker keeps a request while nothing comes; what comes is answered at once."""
 _MAX_FETCH_BYTES = 32 * 1024 * 1024
 _REQUEST_TIMEOUT_S = 10.0
-_STOP_S = 2.0
+_END = -1
+_STOP_S = 5.0
 _WATCH_S = 5.0
 """How often the topic is looked at while it is read: the consumer does not tell that its broker is away."""
 
@@ -62,6 +64,8 @@ class ConfigTopic:
         self._receive = receive
         self.next_offsets: dict[int, int] = {}
         """Of each partition, as far as that is known: the offset of the next message to be received."""
+        self._stuck_at: dict[int, int] = {}
+        """Offsets from which on the consumer brought nothing, though there was something to be read."""
         self._all_is_new = from_beginning
         """Whether partitions that are seen for the first time were made while this service was there already."""
         self._waiting = RepeatingFault(log, f"waiting for the config topic {self.name}", time.monotonic)
@@ -125,7 +129,7 @@ class ConfigTopic:
             await _first_of(
                 {
                     f"taking from {self.name}": self._take_all(consumer),
-                    f"watching {self.name}": self._watch(partitions, consumer),
+                    f"watching {self.name}": self._watch(partitions),
                 }
             )
         finally:
@@ -138,7 +142,7 @@ class ConfigTopic:
         async for record in consumer:
             self._take(record)
 
-    async def _watch(self, partitions: list[int], consumer: AIOKafkaConsumer) -> None:
+    async def _watch(self, partitions: list[int]) -> None:
         """Tell when the topic can't be read and when it can again; returns when its partitions have changed.
 
         Raises KafkaAway when there are messages that the consumer does not bring: a task of its own may have died.
@@ -151,6 +155,7 @@ class ConfigTopic:
                 await asyncio.sleep(_WATCH_S)
                 try:
                     await cluster.refresh([topic])
+                    before, behind = behind, await self._behind(cluster, partitions)
                 except KafkaAway as error:
                     self._waiting.occurred(error)
                     self.reading.clear()
@@ -163,22 +168,27 @@ class ConfigTopic:
                 else:
                     self._waiting.over()
                     self.reading.set()
-                    before, behind = behind, await self._behind(consumer, partitions)
-                    if any(before.get(partition) == offset for partition, offset in behind.items()):
+                    if any(before.get(each) == offset != self._stuck_at.get(each) for each, offset in behind.items()):
+                        # Once for each offset: what is there may be a transaction's marker, which nobody gets.
+                        self._stuck_at.update(behind)
                         raise KafkaAway("its consumer brings nothing, though there is something to be read")
         finally:
             await cluster.close()
 
-    async def _behind(self, consumer: AIOKafkaConsumer, partitions: list[int]) -> dict[int, int]:
+    async def _behind(self, cluster: Cluster, partitions: list[int]) -> dict[int, int]:
         """The partitions that hold messages which have not come yet, and from which offset on."""
         topic = self._settings.topic
-        async with asyncio.timeout(_REQUEST_TIMEOUT_S):
-            ends = await consumer.end_offsets([TopicPartition(topic, partition) for partition in partitions])
-        return {
-            p.partition: self.next_offsets[p.partition]
-            for p, end in ends.items()
-            if end > self.next_offsets[p.partition]
-        }
+        behind: dict[int, int] = {}
+        for partition in partitions:
+            leader = cluster.leader(topic, partition)
+            if leader is None:
+                continue
+            answer = await cluster.ask(leader, OffsetRequest(-1, 0, [(topic, [(partition, _END)])]))
+            for _, of_topic in answer.topics:
+                for _, error, _, end in of_topic:
+                    if error == NO_ERROR and end > self.next_offsets[partition]:
+                        behind[partition] = self.next_offsets[partition]
+        return behind
 
     def _take(self, record: "ConsumerRecord[bytes, bytes]") -> None:
         self.next_offsets[record.partition] = record.offset + 1

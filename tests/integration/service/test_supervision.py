@@ -67,7 +67,7 @@ def background_tasks() -> dict[str, list[asyncio.Task[object]]]:
         name = task.get_name()
         if name.startswith("Task-"):
             name = getattr(task.get_coro(), "__qualname__", "")
-            if not name.startswith("Fetcher"):
+            if name != "Fetcher._fetch_requests_routine":
                 continue
         elif name.startswith(("keep ", "stop")):
             continue
