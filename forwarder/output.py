@@ -49,7 +49,8 @@ class Output:
     def refuse(self, error: Exception) -> None:
         """The encoder could not take a value."""
         self._refused_values += 1
-        self._say(str(error) if isinstance(error, CannotEncode) else f"{self.stream.channel}: {error!r}")
+        known = isinstance(error, CannotEncode)
+        self._say(str(error) if known else f"{self.stream.channel}: {self.stream.schema} cannot say it: {error!r}")
 
     def refused_updates(self, received: int) -> int:
         """Updates that could not be sent in this schema, when the route has received so many in all."""

@@ -228,8 +228,8 @@ class Route:
         """The PV's units or enum strings are known, or have changed."""
         self.choices = choices
         if units != self._units:
+            self._send_units(self.outputs, units)
             self._units = units
-            self._send_units(self.outputs)
 
     def repeat(self) -> None:
         """Send the last value again in the periodic streams, with its alarm and the time of now in Kafka."""
@@ -251,7 +251,7 @@ class Route:
             self._shared.introduced += self._send_last((output,), self._times.kafka_ms(self.time_ns))
         if self._told_alarm is not None:
             self._send_alarm((output,), *self._told_alarm)
-        self._send_units((output,))
+        self._send_units((output,), self._units)
 
     def remove(self, stream: Stream) -> Output:
         """Serve a stream no more; what served it."""
@@ -300,6 +300,7 @@ class Route:
         else:
             self.value = value
             self.time_ns = time_ns
+            self._alarm = (status, severity)
             self._judge(time_ns)
         if self._periodic:
             self.updated_at = self._shared.clocks.monotonic()
@@ -309,15 +310,15 @@ class Route:
             return
         self._status = status
         self._severity = severity
-        self._alarm = (status, severity)
         for output in self.outputs:
-            if self._send(output, value, time_ns, kafka_ms, self._alarm) is None:
-                # What was not said is not known: the next update says it again.
+            sent = self._send(output, value, time_ns, kafka_ms, (status, severity))
+            if sent is None and output.schema.alarm_event is None:
+                # The schema says the alarm itself, and could not: the next update says it again.
                 self._status = _NO_ALARM_YET
         alarm = severity, self._alarm_message or status_text(status), time_ns
         if self._told_alarm is None or alarm[:2] != self._told_alarm[:2]:
-            self._told_alarm = alarm
             self._send_alarm(self.outputs, *alarm)
+            self._told_alarm = alarm
 
     def _judge(self, time_ns: int) -> None:
         """See to it that later updates are compared with the newest one, or looked at as closely as this one."""
@@ -363,18 +364,18 @@ class Route:
             if output.schema.alarm_event is not None:
                 output.lane.append((self._key, output.schema.alarm_event(self._key, severity, text, time_ns), kafka_ms))
 
-    def _send_units(self, outputs: tuple[Output, ...]) -> None:
-        if self._units is None:
+    def _send_units(self, outputs: tuple[Output, ...], units: str | None) -> None:
+        if units is None:
             return
         now_ns = self._shared.clocks.wall_ns()
         for output in outputs:
             if output.schema.units_event is not None:
-                message = output.schema.units_event(self._key, self._units or None, now_ns)
+                message = output.schema.units_event(self._key, units or None, now_ns)
                 output.lane.append((self._key, message, now_ns // 1_000_000))
 
     def _connection_is(self, state: ConnectionState) -> None:
-        self.state = state
         self._tell(self.outputs, state)
+        self.state = state
 
     def _tell(self, outputs: tuple[Output, ...], state: ConnectionState) -> None:
         now_ns = self._shared.clocks.wall_ns()

@@ -10,13 +10,13 @@ from collections.abc import Iterable
 from typing import Any
 
 from aiokafka.conn import AIOKafkaConnection, create_conn
-from aiokafka.errors import KafkaError
+from aiokafka.errors import KafkaConnectionError, KafkaError
 from aiokafka.protocol.metadata import MetadataRequest
 
 from forwarder.errors import KafkaAway
 from forwarder.settings.types import ClusterSettings
 
-from .security import connection_options
+from .security import closed_at_once, connection_options, refusal, refusals
 
 _OPEN_TIMEOUT_S = 10.0
 _CLOSE_TIMEOUT_S = 1.0
@@ -41,9 +41,10 @@ class Cluster:
         """Of each topic that can't be used: Kafka's error code."""
         self._client_id = client_id
         self._request_timeout_s = request_timeout_s
-        self._options: dict[str, Any] | None = None
+        self._refusals = refusals(settings.security)
         self._brokers: dict[int, tuple[str, int]] = {}
         self._connections: dict[tuple[str, int], AIOKafkaConnection] = {}
+        self._have_answered: set[tuple[str, int]] = set()
         self._opening: dict[tuple[str, int], asyncio.Lock] = {}
 
     @property
@@ -79,7 +80,8 @@ class Cluster:
                 return await self._ask(address, request)
             except KafkaAway as error:
                 reasons.append(str(error))
-        raise KafkaAway("; ".join(dict.fromkeys(reasons)))
+        # In whatever order they were asked, the same reasons are the same text, which is told once.
+        raise KafkaAway("; ".join(sorted(set(reasons))))
 
     async def ask(self, broker: int, request: Any) -> Any:
         """The answer of one broker. Raises KafkaAway when there is none in time."""
@@ -106,31 +108,54 @@ class Cluster:
         connection = None
         try:
             connection = await self._connection(address)
-            return await connection.send(request)
+            answer = await connection.send(request)
         except (OSError, KafkaError, TimeoutError) as error:
             # A broker that is late is asked over a new connection: this one may be to a host that is gone.
             if connection is not None:
                 connection.close()
                 if self._connections.get(address) is connection:
                     del self._connections[address]
-            reason = str(error) or type(error).__name__
-            raise KafkaAway(f"broker {address[0]}:{address[1]}: {reason}") from error
+            raise _away(address, self._reason(address, error)) from error
+        self._have_answered.add(address)
+        return answer
+
+    def _reason(self, address: tuple[str, int], error: Exception) -> str:
+        security = self.settings.security
+        if reason := refusal(error, security, address[0]):
+            self._refusals.refused(address, reason)
+            return reason
+        if isinstance(error, (KafkaConnectionError, ConnectionResetError)) and address not in self._have_answered:
+            return closed_at_once(security)
+        return str(error) or type(error).__name__
 
     async def _connection(self, address: tuple[str, int]) -> AIOKafkaConnection:
         async with self._opening.setdefault(address, asyncio.Lock()):
             connection = self._connections.get(address)
             if connection is None or not connection.connected():
-                if self._options is None:
-                    self._options = connection_options(self.settings.security)
-                async with asyncio.timeout(_OPEN_TIMEOUT_S):
-                    connection = self._connections[address] = await create_conn(
-                        *address,
-                        client_id=self._client_id,
-                        request_timeout_ms=int(self._request_timeout_s * 1000),
-                        max_idle_ms=_IDLE_MS,
-                        **self._options,
-                    )
+                if reason := self._refusals.standing(address):
+                    raise _away(address, reason)
+                connection = self._connections[address] = await self._open(address)
+                self._refusals.accepted(address)
             return connection
+
+    async def _open(self, address: tuple[str, int]) -> AIOKafkaConnection:
+        options = connection_options(self.settings.security)
+        try:
+            async with asyncio.timeout(_OPEN_TIMEOUT_S):
+                return await create_conn(
+                    *address,
+                    client_id=self._client_id,
+                    request_timeout_ms=int(self._request_timeout_s * 1000),
+                    max_idle_ms=_IDLE_MS,
+                    **options,
+                )
+        except (AssertionError, KeyError, ValueError) as error:
+            # So aiokafka takes an answer that a broker should not give.
+            raise KafkaConnectionError(str(error)) from error
+
+
+def _away(address: tuple[str, int], reason: str) -> KafkaAway:
+    return KafkaAway(f"broker {address[0]}:{address[1]}: {reason}")
 
 
 def split_address(address: str) -> tuple[str, int]:

@@ -25,6 +25,9 @@ _NOT_YET_VALID, _EXPIRED, _REVOKED = 9, 10, 23
 _UNKNOWN_AUTHORITY = (18, 19, 20, 21)
 _ANOTHER_HOST = (62, 64)
 """Results of OpenSSL's verification (openssl-verification-options(1))."""
+_OLD_TLS = ("TLSV1_ALERT_PROTOCOL_VERSION", "UNSUPPORTED_PROTOCOL")
+_NO_KEY = ("", "PEM_LIB", "NO_START_LINE")
+"""What OpenSSL says of a file without a key, by its version."""
 _PROTOCOL = "see its address or security-protocol"
 
 
@@ -60,9 +63,11 @@ def refusal(error: BaseException, security: Security, host: str) -> str | None:
 
 
 def closed_at_once(security: Security) -> str:
-    """The most likely reason why a broker hangs up before it has answered anything."""
-    certificate = f", or a certificate is missing ({_CERTIFICATE})" if _has_tls(security) else ""
-    return f"it closes the connection at once: it may not speak {security.protocol} at this port{certificate}; {_PROTOCOL}"
+    """The most likely reasons why a broker hangs up before it has answered anything."""
+    reasons = [f"it does not speak {security.protocol} at this port ({_PROTOCOL})"]
+    if _has_tls(security) and security.certificate_file is None:
+        reasons.append(f"it wants a certificate ({_CERTIFICATE})")
+    return f"it closes the connection at once: it is not ready yet, or {', or '.join(reasons)}"
 
 
 @dataclass(slots=True)
@@ -139,6 +144,8 @@ def _tls_failed(reason: str, security: Security) -> str:
             f'it does not accept the certificate in "{security.certificate_file}", which may have expired or be of an'
             f" authority it does not trust ({words}): see {_CERTIFICATE}"
         )
+    if reason in _OLD_TLS:
+        return "it speaks no TLS of version 1.2 or newer"
     if reason == "WRONG_VERSION_NUMBER":
         return f"it speaks no TLS at this port: {_PROTOCOL}"
     return f"TLS fails: {reason.replace('_', ' ').lower()}"
@@ -219,15 +226,20 @@ def _identify(context: ssl.SSLContext, certificate: Path, key: Path | None) -> N
     try:
         context.load_cert_chain(certificate, key, no_passphrase)
     except ssl.SSLError as error:
-        if not _has_certificate(certificate):
-            raise _holds_no(_CERTIFICATE, certificate, "certificate") from None
-        if error.reason == "KEY_VALUES_MISMATCH":
-            raise BadSetting(f'{_KEY}: "{key or certificate}" is not the key of "{certificate}"') from None
-        if error.reason not in (None, "PEM_LIB", "NO_START_LINE"):
-            raise BadSetting(f'{_CERTIFICATE}: "{certificate}": {str(error.reason).replace("_", " ").lower()}') from None
-        if key is None:
-            raise BadSetting(f'{_KEY}: not set, and "{certificate}" holds no key either') from None
-        raise _holds_no(_KEY, key, "private key") from None
+        raise _wrong_pair(error.reason or "", certificate, key) from None
+
+
+def _wrong_pair(reason: str, certificate: Path, key: Path | None) -> BadSetting:
+    """`reason` is OpenSSL's, which has no word for what is in which file."""
+    if not _has_certificate(certificate):
+        return _holds_no(_CERTIFICATE, certificate, "certificate")
+    if reason == "KEY_VALUES_MISMATCH":
+        return BadSetting(f'{_KEY}: "{key or certificate}" is not the key of "{certificate}"')
+    if reason not in _NO_KEY:
+        return BadSetting(f'{_CERTIFICATE}: "{certificate}": {reason.replace("_", " ").lower()}')
+    if key is None:
+        return BadSetting(f'{_KEY}: not set, and "{certificate}" holds no key either')
+    return _holds_no(_KEY, key, "private key")
 
 
 def _has_certificate(file: Path) -> bool:

@@ -199,3 +199,25 @@ def test_messages_are_counted_on_over_a_reconnect() -> None:
         bench.route.disconnected()
     messages = [value for _, value, _ in bench.messages("se00") if value[4:8] == b"se00"]
     assert [deserialise_se00(value).message_counter for value in messages] == [0, 1, 2]
+
+
+def test_a_schema_that_never_takes_the_value_makes_no_other_say_the_alarm_again() -> None:
+    bench = Bench("f142", "tdct")
+    bench.route.connected(DOUBLE)
+    for _ in range(3):
+        bench.route.update(float("nan"), TIME_NS, 0, 0)
+    severities = [LogData.GetRootAsLogData(v, 0).Severity() for _, v, _ in bench.messages("f142") if v[4:8] == b"f142"]
+    assert severities == [2, 4, 4]
+    assert bench.said("tdct") == ["ep01", "al00"]
+
+
+def test_who_joins_after_a_late_update_learns_the_alarm_of_the_value_it_gets() -> None:
+    bench = Bench("f144")
+    bench.route.connected(DOUBLE)
+    bench.route.update(1.0, TIME_NS, 0, 0)
+    bench.route.update(2.0, TIME_NS - 1, 3, 2)
+    bench.open("f142")
+    ((_, event, _), (_, value, _)) = bench.messages("f142")
+    assert event[4:8] == b"ep00"
+    log = LogData.GetRootAsLogData(value, 0)
+    assert (log.Timestamp(), log.Status(), log.Severity()) == (TIME_NS, 0, 2)
