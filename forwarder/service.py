@@ -19,6 +19,7 @@ from .epics.interface import Client
 from .epics.p4p_client import PvAccess
 from .epics.simulated import Simulated
 from .errors import BadCommand, BadSetting, BadStream
+from .faults import RepeatingFault
 from .forever import nothing_more
 from .kafka.cluster import Cluster
 from .kafka.config_topic import ConfigMessage, ConfigTopic
@@ -26,6 +27,7 @@ from .kafka.sender import Sender, partition_of
 from .kafka.spool import Spool, SpoolInUse, SpoolUnavailable
 from .kafka.storage_topic import StorageTopic
 from .model import Add, Transport
+from .observe.load import Load
 from .observe.progress import Progress
 from .observe.systemd import Notifier
 from .outbox import Lane, Outbox
@@ -112,6 +114,7 @@ class Service:
         self._spool: Spool | None = None
         self._spooling: Spooling | None = None
         self._supervision = Supervision()
+        self._load = Load(time.monotonic, time.thread_time)
         self._notifier = Notifier()
         lane = self._status_lane()
         if lane is not None:
@@ -137,7 +140,17 @@ class Service:
         if self._spooling is not None:
             spool |= {"bytes": self._spooling.bytes, "rows_being_written": self._spooling.pending}
         storage = {"problem": self._storage.problem} if self._storage else {"problem": "there is no storage topic"}
-        return {"spool": spool, "storage": storage, "parts_started_again": dict(self._supervision.deaths)}
+        load = {
+            "busy": round(self._load.busy, 3),
+            "lag_s": round(self._load.lag_s, 3),
+            "overloaded": self._load.overloaded,
+        }
+        return {
+            "spool": spool,
+            "storage": storage,
+            "load": load,
+            "parts_started_again": dict(self._supervision.deaths),
+        }
 
     async def _serve(self) -> int:
         sending = self._tasks(self._sending_parts())
@@ -361,7 +374,13 @@ class Service:
         progress = Progress(beats, _PATIENCE_S)
         interval_s = min(self._notifier.watchdog_s / 3 or _HEARTBEAT_S, _HEARTBEAT_S)
         told: list[str] = []
+        backlog = RepeatingFault(log, "Kafka does not take what comes", time.monotonic)
         while True:
+            self._load.look(interval_s)
+            if self._spooling is not None and self._spooling.bytes:
+                backlog.occurred("what waits for it goes to disk")
+            else:
+                backlog.over()
             stuck = [] if self._stop.is_set() else progress.stuck(time.monotonic())
             if stuck != told:
                 log.critical("parts of the service are stuck: %s", ", ".join(stuck) or "none any more")
