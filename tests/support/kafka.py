@@ -5,7 +5,7 @@ import shutil
 import subprocess
 import tempfile
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from uuid import uuid4
@@ -72,14 +72,20 @@ class Broker(Server):
         heap: str = "512m",
         quick_start: bool = True,
         properties: Mapping[str, str | int] | None = None,
+        host: str = LOOPBACK,
+        within: Sequence[str] = (),
+        cluster_id: str = "",
     ) -> None:
         """`properties` are added to the node's own and win over them.
 
         A quick start takes half the time; the price is a lower top speed later, so benchmarks do without.
+        `within` is a command that runs another one, such as in a network namespace, where `host` is an address.
         """
         super().__init__()
         self.port = free_port()
-        self.address = f"{LOOPBACK}:{self.port}"
+        self.address = f"{host}:{self.port}"
+        self._within = within
+        self._cluster_id = cluster_id or f"test-{uuid4().hex[:17]}"
         self._java_flags = [f"-Xms{heap}", f"-Xmx{heap}", "-XX:+UseSerialGC"]
         if quick_start:
             self._java_flags.append("-XX:TieredStopAtLevel=1")
@@ -111,8 +117,16 @@ class Broker(Server):
             "broker.heartbeat.interval.ms": 300,
         }
 
+    def moves_to(self, port: int) -> None:
+        """Serve at this port from the next start on, with the same data."""
+        before, self.port = self.address, port
+        self.address = f"{before.rpartition(':')[0]}:{port}"
+        text = self._configuration.read_text()
+        self._configuration.write_text(text.replace(f"//{before}", f"//{self.address}"))
+
     def _java(self, main: str, *arguments: str) -> list[str]:
         return [
+            *self._within,
             "java",
             *self._java_flags,
             f"-Dlog4j2.configurationFile={self._folder / 'log4j2.yaml'}",
@@ -127,7 +141,7 @@ class Broker(Server):
             format_storage = [
                 "format",
                 "--cluster-id",
-                f"test-{uuid4().hex[:17]}",
+                self._cluster_id,
                 "--config",
                 str(self._configuration),
             ]

@@ -55,13 +55,14 @@ class Producing:
 @asynccontextmanager
 async def producing(
     address: str,
+    *more_addresses: str,
     settings: ProducerSettings | None = None,
-    *,
     create_topics: bool = False,
 ) -> AsyncIterator[Producing]:
     settings = settings or ProducerSettings()
     outbox = Outbox(settings.max_waiting_bytes)
-    cluster = Cluster(ClusterSettings((address,), create_topics=create_topics), "test", settings.request_timeout_s)
+    of_the_cluster = ClusterSettings((address, *more_addresses), create_topics=create_topics)
+    cluster = Cluster(of_the_cluster, "test", settings.request_timeout_s)
     sender = Sender(cluster, "", outbox, settings)
     running = asyncio.create_task(sender.run())
     try:

@@ -209,7 +209,7 @@ def test_each_compression_can_be_read_by_others(kafka_broker: Broker, unique: Un
     kafka_broker.create_topic(topic)
 
     async def work() -> None:
-        async with producing(kafka_broker.address, ProducerSettings(compression=compression)) as rig:
+        async with producing(kafka_broker.address, settings=ProducerSettings(compression=compression)) as rig:
             rig.append(topic, pvs(20), 50, size=100)
             await rig.acknowledged()
 
@@ -226,7 +226,7 @@ def test_a_backlog_larger_than_one_request_may_be_arrives(
 
     async def work() -> None:
         settings = ProducerSettings(max_waiting_bytes=400_000_000)
-        async with producing(creating_broker.address, settings) as rig:
+        async with producing(creating_broker.address, settings=settings) as rig:
             # Now each partition has its producer identity, so that all are due at once.
             rig.append(topic, pvs(3_000), 1)
             await rig.acknowledged()

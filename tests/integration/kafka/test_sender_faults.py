@@ -85,7 +85,7 @@ def test_a_broker_that_freezes_for_longer_than_the_timeout_gets_all_once(
 
     async def work() -> None:
         nonlocal sent
-        async with producing(mortal_broker.address, ProducerSettings(request_timeout_s=0.5)) as rig:
+        async with producing(mortal_broker.address, settings=ProducerSettings(request_timeout_s=0.5)) as rig:
             async with feeding(rig, topic) as count:
                 await until(lambda: rig.lane(topic).acknowledged > 500, "messages arrive")
                 mortal_broker.freeze()
@@ -106,6 +106,31 @@ def test_a_broker_that_freezes_for_longer_than_the_timeout_gets_all_once(
 
     asyncio.run(work())
     assert each_once_in_order(consume(mortal_broker.address, topic), PVS, sent)
+
+
+def test_a_broker_that_comes_back_at_another_address_gets_all_once(unique: Unique) -> None:
+    topic = unique("data")
+    another_port = free_port()
+    with Broker() as broker:
+        broker.create_topic(topic, partitions=2)
+
+        async def work() -> int:
+            # Both addresses are given, as those of a cluster are whose brokers come and go.
+            async with producing(broker.address, f"{LOOPBACK}:{another_port}") as rig:
+                async with feeding(rig, topic) as count:
+                    await until(lambda: rig.lane(topic).acknowledged > 500, "messages arrive")
+                    await asyncio.to_thread(broker.stop)
+                    before = rig.lane(topic).acknowledged
+                    broker.moves_to(another_port)
+                    await start_again(broker)
+                    await until(lambda: rig.lane(topic).acknowledged > before + 500, "messages arrive again")
+                    sent = count()
+                await rig.acknowledged()
+                assert balanced(rig)
+                return max(sent, count())
+
+        sent = asyncio.run(work())
+        assert each_once_in_order(consume(broker.address, topic), PVS, sent)
 
 
 def test_a_cluster_that_is_not_there_yet_is_told_once_and_waited_for(
@@ -139,7 +164,7 @@ def test_the_memory_is_bounded_and_the_oldest_of_the_stuck_topic_go(
 
     async def work() -> None:
         settings = ProducerSettings(max_waiting_bytes=1_000_000)
-        async with producing(kafka_broker.address, settings) as rig:
+        async with producing(kafka_broker.address, settings=settings) as rig:
             lane = rig.lane(stuck)
             for _ in range(20):
                 appended = lane.appended
@@ -179,7 +204,7 @@ def test_draining_ends_at_its_deadline(caplog: pytest.LogCaptureFixture) -> None
 def test_draining_ends_when_what_waited_was_dropped() -> None:
     async def work() -> None:
         settings = ProducerSettings(max_waiting_bytes=1_000)
-        async with producing(f"{LOOPBACK}:{free_port()}", settings) as rig:
+        async with producing(f"{LOOPBACK}:{free_port()}", settings=settings) as rig:
             rig.append("data", PVS, 1)
             await rig.acknowledged()
             assert rig.lane("data").dropped.total() == len(PVS)
