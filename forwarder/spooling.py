@@ -27,6 +27,8 @@ class Disk(Protocol):
         self, identifier: int, broker: str, topic: str, messages: list[Message], done: Callable[[bool], None]
     ) -> None: ...
     def read(self, identifier: int, got: Callable[[list[Message] | None], None]) -> None: ...
+    @property
+    def problem(self) -> str: ...
     def delete(self, identifiers: Iterable[int]) -> None: ...
 
 
@@ -42,7 +44,7 @@ class Spooling:
         self.pending = 0
         """Rows that are being written."""
         self._now = 0.0
-        self._write_at = 0.0
+        self._write_at = self._read_at = 0.0
         self._outbox = outbox
         self._disk = disk
         self._settings = settings
@@ -65,7 +67,7 @@ class Spooling:
             oldest = lane.oldest() if lane.waiting else None
             if oldest is not None and now >= self._write_at and (crowded or now - oldest >= self._settings.after_s):
                 self._write(lane)
-            if lane.rows and len(lane.loaded) < _LOADED_ROWS:
+            if lane.rows and len(lane.loaded) < _LOADED_ROWS and now >= self._read_at:
                 self._read(lane, now)
             if lane.finished:
                 self._delete(lane)
@@ -104,7 +106,15 @@ class Spooling:
         if row.messages is not None:
             lane.load(row.messages, self._partition_of, now)
         else:
-            self._disk.read(row.identifier, lambda messages: lane.load(messages, self._partition_of, now))
+            self._disk.read(row.identifier, lambda messages: self._got(lane, messages))
+
+    def _got(self, lane: Lane, messages: list[Message] | None) -> None:
+        if messages is None and self._disk.problem:
+            # The disk fails, which says nothing of the row.
+            lane.loading = False
+            self._read_at = self._now + _TRY_AGAIN_S
+        else:
+            lane.load(messages, self._partition_of, self._now)
 
     def _delete(self, lane: Lane) -> None:
         rows = lane.finished[:]

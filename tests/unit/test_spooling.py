@@ -32,6 +32,7 @@ class MemoryDisk:
     def __init__(self) -> None:
         self.rows: dict[int, list[Message]] = {}
         self.jobs: deque[tuple[str, Callable[[bool], None]]] = deque()
+        self.problem = ""
 
     def write(
         self, identifier: int, broker: str, topic: str, messages: list[Message], done: Callable[[bool], None]
@@ -208,6 +209,25 @@ def test_a_damaged_row_is_counted_and_the_next_ones_come() -> None:
     assert bench.drain() == [0, 1, 4, 5]
     assert bench.lane.dropped == {"spool damaged": 2}
     assert bench.disk.rows == {}
+
+
+def test_a_disk_that_cannot_be_read_for_a_while_costs_nothing() -> None:
+    bench = Bench(partitions=0)
+    for _ in range(3):
+        bench.append(2)
+        bench.later()
+        bench.disk.work_all()
+    rows, bench.disk.rows = bench.disk.rows, dict.fromkeys(bench.disk.rows)  # type: ignore[assignment]
+    bench.disk.problem = "input/output error"
+    bench.lane.place_on(1, partition_of)
+    for _ in range(3):
+        bench.later()
+        bench.disk.work_all()
+    assert bench.lane.dropped.total() == 0
+    bench.disk.rows = rows
+    bench.disk.problem = ""
+    bench.later()
+    assert bench.drain() == list(range(6))
 
 
 def test_the_next_run_sends_what_the_last_one_left() -> None:

@@ -168,7 +168,7 @@ def test_closing_does_not_wait_longer_than_it_may(tmp_path: Path, monkeypatch: p
     async def main() -> None:
         spool = Spool(tmp_path)
         await spool.open()
-        monkeypatch.setattr("forwarder.kafka.spool._pause", lambda: go_on.wait(30))
+        monkeypatch.setattr("forwarder.kafka.spool_worker.pause", lambda: go_on.wait(30))
         stored: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
         spool.write(1, "", "topic", some_messages(), stored.set_result)
         assert not await spool.close(0.01)

@@ -12,7 +12,8 @@ from typing import NamedTuple
 
 import pytest
 
-from forwarder.kafka import spool as module
+from forwarder.kafka import spool_database
+from forwarder.kafka import spool_worker as module
 from forwarder.kafka.spool import Spool, SpoolInUse, SpoolUnavailable
 from tests.support.ca_client import until
 from tests.unit.kafka.test_spool_rig import (
@@ -350,5 +351,5 @@ def test_the_file_of_another_version_is_kept(tmp_path: Path, caplog: pytest.LogC
 def test_two_damaged_files_of_one_second_are_both_kept(tmp_path: Path) -> None:
     wanted = str(tmp_path / "spool.db.damaged-now")
     for name in (wanted, f"{wanted}-2", f"{wanted}-3"):
-        assert module._free_name(wanted) == Path(name)
+        assert spool_database._free_name(wanted) == Path(name)
         Path(name).touch()

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from forwarder.kafka import spool as module
+from forwarder.kafka import spool_worker as module
 from tests.support.ca_client import until
 from tests.unit.kafka.test_spool_rig import opened, read, size_of_files, some_messages, written
 
