@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from forwarder.kafka import spool_database
 from forwarder.kafka import spool_worker as module
 from tests.support.ca_client import until
 from tests.unit.kafka.test_spool_rig import opened, read, size_of_files, some_messages, written
@@ -34,7 +35,7 @@ def test_the_file_of_an_empty_spool_is_small(tmp_path: Path) -> None:
 
 def test_space_is_given_back_while_some_rows_stay(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     async def main() -> None:
-        monkeypatch.setattr(module, "_MANY_SPARE_PAGES", 512)
+        monkeypatch.setattr(spool_database, "_MANY_SPARE_PAGES", 512)
         async with opened(tmp_path) as (spool, _):
             for identifier in range(1, 101):
                 assert await written(spool, identifier, some_messages(3, identifier, 300_000))
