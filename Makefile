@@ -5,7 +5,7 @@ PIP := .venv/bin/python -m pip --disable-pip-version-check
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help install demo test check bench lint format types floors constraints clean
+.PHONY: help install demo test fuzz check bench lint format types floors constraints clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -18,6 +18,11 @@ demo: .venv/.has-demo ## show the whole chain at work until Ctrl-C, or for SECON
 test: .venv/.has-test ## run all tests; ARGS=... goes to pytest
 	@tests/support/need.sh
 	.venv/bin/python -m pytest $(ARGS)
+
+fuzz: .venv/.has-test ## damage configuration messages in INPUTS=... ways, those of SEED=..., and say what was believed
+	@tests/support/need.sh
+	$(if $(INPUTS),FUZZ_INPUTS=$(INPUTS)) $(if $(SEED),FUZZ_SEED=$(SEED)) .venv/bin/python -m pytest \
+	  -o log_cli=true --log-cli-level=INFO $(ARGS) tests/unit/commands/test_fuzz.py
 
 check: lint types floors .venv/.has-bench ## what to run before a push: all but the demo
 	@tests/support/need.sh

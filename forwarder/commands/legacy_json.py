@@ -55,10 +55,11 @@ def _command(message: dict[str, object], limits: Limits) -> Command:
         case "stop_channel":
             channel = check_channel(_text(message, "channel"), limits.channel_length)
             return Remove((Pattern(channel=channel, wildcards=False),))
-        case "stop_all":
-            return RemoveAll()
-        case "exit":
-            return Exit()
+        case "stop_all" | "exit":
+            for key in ("channel", "streams"):
+                if message.get(key):
+                    raise BadCommand(f"{command}: carries {key}, but is about all there is")
+            return RemoveAll() if command == "stop_all" else Exit()
         case _:
             raise BadCommand(f"cmd is {quoted(command)}, not one of add, stop_channel, stop_all, exit")
 

@@ -52,6 +52,11 @@ class Cluster:
         """The brokers that are asked first, as a text for people."""
         return ",".join(self.settings.brokers)
 
+    @property
+    def refused(self) -> bool:
+        """Whether one of its brokers does not let this service in: no client should try all the time."""
+        return any(self._refusals.standing(address) for address in self._addresses())
+
     def leader(self, topic: str, partition: int) -> int | None:
         """The broker to send a partition's messages to; None when there is none just now."""
         leader = self.partitions.get(topic, {}).get(partition, _NO_LEADER)

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
-from aiokafka.errors import KafkaError
+from aiokafka.errors import KafkaError, TopicAuthorizationFailedError
+from aiokafka.protocol.fetch import FetchRequest
 from aiokafka.protocol.offset import OffsetRequest
 
 from forwarder.errors import KafkaAway
@@ -17,7 +18,7 @@ from forwarder.faults import RepeatingFault
 from forwarder.forever import Ended
 from forwarder.settings.types import TopicSettings
 
-from .cluster import NO_ERROR, UNKNOWN_TOPIC, Cluster
+from .cluster import NO_ERROR, TOPIC_AUTHORIZATION_FAILED, UNKNOWN_TOPIC, Cluster
 from .security import connection_options
 
 log = logging.getLogger(__name__)
@@ -75,27 +76,40 @@ class ConfigTopic:
         while True:
             try:
                 await self._read(await self._partitions())
+            except TopicAuthorizationFailedError:
+                self._waiting.occurred(_words(TOPIC_AUTHORIZATION_FAILED))
             except (KafkaError, KafkaAway, OSError, TimeoutError) as error:
                 self._waiting.occurred(error)
             self.reading.clear()
             await asyncio.sleep(_LOOK_AGAIN_S)
 
     async def _partitions(self) -> list[int]:
-        """The topic's partitions, as soon as there are any. Raises KafkaAway when no broker answers."""
+        """The topic's partitions, as soon as they may be read. Raises KafkaAway when no broker answers."""
         cluster = Cluster(self._settings.cluster, self._client_id, _REQUEST_TIMEOUT_S)
         try:
             while True:
                 await cluster.refresh([self._settings.topic])
                 partitions = cluster.partitions.get(self._settings.topic)
-                if partitions:
-                    return sorted(partitions)
                 error = cluster.problems.get(self._settings.topic)
+                if partitions and error is None:
+                    error = await self._denied(cluster, min(partitions))
+                if partitions and error is None:
+                    return sorted(partitions)
                 if error == UNKNOWN_TOPIC:
                     self._all_is_new = True
-                self._waiting.occurred("it does not exist" if error == UNKNOWN_TOPIC else f"the error {error}")
+                self._waiting.occurred(_words(error))
                 await asyncio.sleep(_LOOK_AGAIN_S)
         finally:
             await cluster.close()
+
+    async def _denied(self, cluster: Cluster, partition: int) -> int | None:
+        """The error of an account that may see the topic and not read it: its consumer would start, and then fail."""
+        leader = cluster.leader(self._settings.topic, partition)
+        if leader is None:
+            return None
+        answer = await cluster.ask(leader, FetchRequest(0, 0, 1, 0, [(self._settings.topic, [(partition, 0, 1)])]))
+        errors = [error for _, of_topic in answer.topics for _, error, *_ in of_topic]
+        return TOPIC_AUTHORIZATION_FAILED if TOPIC_AUTHORIZATION_FAILED in errors else None
 
     async def _read(self, partitions: list[int]) -> None:
         consumer = AIOKafkaConsumer(
@@ -145,7 +159,8 @@ class ConfigTopic:
     async def _watch(self, partitions: list[int]) -> None:
         """Tell when the topic can't be read and when it can again; returns when its partitions have changed.
 
-        Raises KafkaAway when there are messages that the consumer does not bring: a task of its own may have died.
+        Raises KafkaAway when a consumer can't go on: it is refused, or does not bring what is there, because a task of
+        its own has died.
         """
         behind: dict[int, int] = {}
         topic = self._settings.topic
@@ -157,11 +172,14 @@ class ConfigTopic:
                     await cluster.refresh([topic])
                     before, behind = behind, await self._behind(cluster, partitions)
                 except KafkaAway as error:
+                    if cluster.refused:
+                        # The consumer would try several times a second, which locks accounts.
+                        raise
                     self._waiting.occurred(error)
                     self.reading.clear()
                     continue
                 if topic in cluster.problems:
-                    self._waiting.occurred(f"it is gone, with the error {cluster.problems[topic]}")
+                    self._waiting.occurred(_words(cluster.problems[topic]))
                     self.reading.clear()
                 elif sorted(cluster.partitions[topic]) != partitions:
                     return
@@ -193,6 +211,14 @@ class ConfigTopic:
     def _take(self, record: "ConsumerRecord[bytes, bytes]") -> None:
         self.next_offsets[record.partition] = record.offset + 1
         self._receive(ConfigMessage(record.value or b"", record.topic, record.partition, record.offset))
+
+
+def _words(error: int | None) -> str:
+    if error == UNKNOWN_TOPIC:
+        return "it does not exist"
+    if error == TOPIC_AUTHORIZATION_FAILED:
+        return "it may not be read with these credentials"
+    return f"the broker answers with the error {error}"
 
 
 async def _first_of(coroutines: Mapping[str, Coroutine[Any, Any, None]]) -> None:

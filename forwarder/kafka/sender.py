@@ -70,6 +70,8 @@ class Sender:
         self._anonymous = RepeatingFault(log, f"{cluster.name} gives no producer identity", time.monotonic)
         self._failed = RepeatingFault(log, f"a request to {cluster.name} has failed", time.monotonic, logging.ERROR)
         self._topic_faults: dict[str, RepeatingFault] = {}
+        self._denied: set[str] = set()
+        """Topics that the account may see and not write to, which shows only in the answer to a message."""
         self._partition_faults: dict[PartitionQueue, RepeatingFault] = {}
         self._refusals: dict[PartitionQueue, RepeatingFault] = {}
         self._restamps: dict[PartitionQueue, RepeatingFault] = {}
@@ -104,7 +106,7 @@ class Sender:
         return {
             lane.topic: self._problem(lane.topic)
             for lane in self._outbox.lanes(self._broker)
-            if not lane.partitions or lane.topic in self._cluster.problems
+            if not lane.partitions or self._in_trouble(lane.topic)
         }
 
     async def close(self) -> None:
@@ -222,6 +224,7 @@ class Sender:
             case Outcome.STORED:
                 partition.stored()
                 self._progress.set()
+                self._denied.discard(queue.lane.topic)
                 if queue in self._partition_faults:
                     self._partition_faults[queue].over()
             case Outcome.ANOTHER_TIME if partition.restamped(time.time_ns() // 1_000_000):
@@ -235,6 +238,10 @@ class Sender:
                     self._fault(queue, self._refusals).occurred(f"dropped a message of {name}: {reason}")
             case Outcome.ANOTHER_IDENTITY:
                 partition.forget_identity()
+            case Outcome.LATER if error_code == TOPIC_AUTHORIZATION_FAILED:
+                partition.put_off(now)
+                self._denied.add(queue.lane.topic)
+                self._stale.set()
             case Outcome.LATER:
                 partition.put_off(now)
                 self._stale.set()
@@ -278,7 +285,7 @@ class Sender:
         """Tell a lane its partitions; whether its topic can be used."""
         partitions = self._cluster.partitions.get(lane.topic)
         fault = self._topic_faults.get(lane.topic)
-        if lane.topic in self._cluster.problems:
+        if self._in_trouble(lane.topic):
             if fault is None:
                 what = f"topic {lane.topic} at {self._cluster.name}"
                 fault = self._topic_faults[lane.topic] = RepeatingFault(log, what, time.monotonic)
@@ -287,7 +294,7 @@ class Sender:
             fault.over()
         if partitions and self._leave_partitions(lane.partitions[len(partitions) :]):
             lane.place_on(len(partitions), partition_of)
-        return lane.topic not in self._cluster.problems
+        return not self._in_trouble(lane.topic)
 
     def _leave_partitions(self, queues: list[PartitionQueue]) -> bool:
         """Stop sending to partitions that are no more; False while one of them still waits for an answer."""
@@ -300,11 +307,17 @@ class Sender:
             del self._partitions[partition.queue]
         return True
 
+    def _in_trouble(self, topic: str) -> bool:
+        return topic in self._cluster.problems or topic in self._denied
+
     def _problem(self, topic: str) -> str:
-        error = self._cluster.problems.get(topic)
+        error = self._cluster.problems.get(topic, TOPIC_AUTHORIZATION_FAILED if topic in self._denied else None)
         if error is None:
             return "not known yet"
-        known = {UNKNOWN_TOPIC: "it does not exist", TOPIC_AUTHORIZATION_FAILED: "it may not be written to"}
+        known = {
+            UNKNOWN_TOPIC: "it does not exist",
+            TOPIC_AUTHORIZATION_FAILED: "it may not be written to with these credentials",
+        }
         return known.get(error, f"the broker answers with the error {error}")
 
 

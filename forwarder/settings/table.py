@@ -87,8 +87,19 @@ def _password(whose: str, of: str) -> Setting[str]:
     )
 
 
-def _file(name: str, help: str, group: str = "Kafka security", *aliases: str) -> Setting[Path]:
-    return Setting(name, parse.existing_file, help, "a file that exists", group, aliases=aliases, metavar="FILE")
+def _file(
+    name: str, help: str, group: str = "Kafka security", *aliases: str, bare_variable: bool = True
+) -> Setting[Path]:
+    return Setting(
+        name,
+        parse.existing_file,
+        help,
+        "a file that exists",
+        group,
+        aliases=aliases,
+        bare_variable=bare_variable,
+        metavar="FILE",
+    )
 
 
 CONFIG_FILE = Setting(
@@ -196,7 +207,7 @@ MAX_COMMAND_BYTES = Setting(
     "Largest message on a config topic that is read.",
     "a whole number from 1000 to 1073741824",
     "Commands",
-    default="16777216",
+    default="4194304",
     metavar="BYTES",
 )
 MAX_STREAMS = Setting(
@@ -373,7 +384,8 @@ SASL_USERNAME = Setting(
     "sasl-username", parse.word, "User of every cluster whose address names none.", "any text", "Kafka security"
 )
 SSL_CA_CERT_FILE = _file("ssl-ca-cert-file", "Authorities to trust, PEM; if not given, those of the system.")
-SSL_CERT_FILE = _file("ssl-cert-file", "This client's own certificate, PEM.")
+# To OpenSSL, SSL_CERT_FILE is a file of authorities; many machines have it set.
+SSL_CERT_FILE = _file("ssl-cert-file", "This client's own certificate, PEM.", bare_variable=False)
 SSL_KEY_FILE = _file("ssl-key-file", "Key of this client's certificate, PEM.")
 
 PV_UPDATE_PERIOD = Setting(

@@ -116,7 +116,7 @@ class SpoolSettings:
 class CommandSettings:
     """What the messages on the config topics may ask for, whoever can write there."""
 
-    max_message_bytes: int = 16 * 1024 * 1024
+    max_message_bytes: int = 4 * 1024 * 1024
     """20 000 streams take about 2 MB, and Kafka by default carries 1 MB."""
     max_streams: int = 100_000
     """Of one message, and in all."""

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests.support.kafka import Broker
+from tests.support.secure_kafka import SecureBroker
 
 
 @pytest.fixture(scope="module")
@@ -21,3 +22,10 @@ def mortal_broker(broker_at_rest: Broker) -> Iterator[Broker]:
     broker_at_rest.start()
     yield broker_at_rest
     broker_at_rest.kill()
+
+
+@pytest.fixture(scope="package")
+def secure_broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SecureBroker]:
+    """One for all tests of security, each with topics of its own."""
+    with SecureBroker(tmp_path_factory.mktemp("certificates")) as broker:
+        yield broker

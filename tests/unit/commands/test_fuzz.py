@@ -8,18 +8,26 @@ import logging
 import os
 import sys
 import time
+import tracemalloc
 from collections import Counter, defaultdict
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from random import Random
 
 import psutil
 import pytest
 
-from forwarder.model import Replace
+from forwarder.control import Control
+from forwarder.model import Replace, Stream, Transport
+from forwarder.outbox import Outbox
+from forwarder.pipeline import Pipeline
+from forwarder.repeats import Repeats
+from forwarder.route import Clocks, Route
+from forwarder.settings.types import CommandSettings
 from tests.support import fuzz
-from tests.support.fuzz import Anatomy, Sample
-from tests.unit.commands.mutations import mutated, one_byte_changes, with_number
+from tests.support.fuzz import Anatomy, Sample, with_number
+from tests.unit.commands.hostile import hostile
+from tests.unit.commands.mutations import mutated, one_byte_changes
 
 log = logging.getLogger(__name__)
 
@@ -28,7 +36,7 @@ SEED = int(os.environ.get("FUZZ_SEED", "1"))
 SAMPLES = fuzz.samples()
 BY_NAME = {sample.name: sample for sample in SAMPLES}
 GENUINE = {sample.message for sample in SAMPLES}
-TWENTY = ["fc00 REPLACE 20", "own REPLACE 20", "flatc REPLACE 5", "flatc all REPLACE 5"]
+REPLACES = ["fc00 REPLACE 20", "own REPLACE 20", "flatc REPLACE 5", "flatc all REPLACE 5"]
 
 
 @dataclass
@@ -48,7 +56,7 @@ class Watch:
             assert took <= bound, f"{took:.3f} s for {shown(sample, damaged)}"
         if took > self.slowest[0]:
             self.slowest = (took, f"{len(damaged)} bytes of {sample.name}, {outcome}")
-        self.outcomes[sample.name.rstrip(" 0123456789")][outcome] += 1
+        self.outcomes[kind_of(sample) if mixed_with is None else "parts of two"][outcome] += 1
         return outcome
 
     def _timed(self, sample: Sample, damaged: bytes, mixed_with: Sample | None) -> tuple[str, float]:
@@ -66,6 +74,10 @@ class Watch:
         for name, counts in sorted(self.outcomes.items()):
             lines.append(f"  {name:22}" + ", ".join(f"{counts[each]} {each}" for each in columns if counts[each]))
         log.info("%s", "\n".join(lines))
+
+
+def kind_of(sample: Sample) -> str:
+    return sample.name if sample.name.endswith(" 0") else sample.name.rstrip(" 0123456789")
 
 
 def seconds_for(message: bytes) -> float:
@@ -120,7 +132,7 @@ def test_cut_anywhere_a_message_is_refused(sample: Sample) -> None:
     assert [n for n in range(len(whole)) if fuzz.believed(whole[:n]) is not None] == []
 
 
-@pytest.mark.parametrize("name", TWENTY)
+@pytest.mark.parametrize("name", REPLACES)
 def test_one_changed_byte_of_a_replace_takes_no_stream_away(name: str) -> None:
     sample, watch = BY_NAME[name], Watch()
     elsewhere = [
@@ -169,10 +181,104 @@ def losses(message: bytes) -> Iterator[tuple[str, bytes]]:
     yield "no list, no offset of it and no end", with_number(without_list, at, "I", 0)[: anatomy.list_at]
 
 
-@pytest.mark.parametrize("name", TWENTY)
+@pytest.mark.parametrize("name", REPLACES)
 def test_no_broken_list_or_vtable_takes_a_stream_away(name: str) -> None:
     sample, watch = BY_NAME[name], Watch()
     found = {what: watch.judge(sample, each) for what, each in losses(sample.message) if each not in GENUINE}
     watch.report(f"the lists and vtables of {name} changed")
-    # Fields of the same kind can be exchanged: two texts of a stream, or two of its numbers.
     assert {what for what, outcome in found.items() if outcome != fuzz.REFUSED and "vtable" not in what} == set()
+
+
+MOST_STREAMS = 10_000
+
+
+class Service:
+    """The part that obeys, with subscriptions that are only counted."""
+
+    def __init__(self) -> None:
+        self.calls = 0
+        self.exits = 0
+        pipeline = Pipeline(Outbox(10**9), Repeats(0.0), Clocks(lambda: 0, lambda: 0.0), "service-1")
+        self.control = Control(
+            pipeline,
+            dict.fromkeys(Transport, self),
+            lambda broker: broker,
+            changed=lambda: None,
+            leave=self._leave,
+            settings=CommandSettings(max_streams=MOST_STREAMS),
+        )
+
+    def subscribe(self, listener: Route) -> None:
+        self.calls += 1
+
+    def describe(self, listener: Route) -> None:
+        self.calls += 1
+
+    def unsubscribe(self, listener: Route) -> None:
+        self.calls += 1
+
+    def forwarded(self) -> list[tuple[Stream, bool]]:
+        return [(stream, stream.periodic) for stream in self.control.table]
+
+    def refuses(self, message: bytes) -> bool:
+        """Whether a message is refused; then it has changed nothing."""
+        before, calls, refused = self.forwarded(), self.calls, self.control.counts.refused.total()
+        self.control.receive(message, "here")
+        assert self.exits == 0
+        if self.control.counts.refused.total() == refused:
+            return False
+        assert (self.forwarded(), self.calls) == (before, calls)
+        return True
+
+    def _leave(self) -> None:
+        self.exits += 1
+
+
+@pytest.fixture
+def service(caplog: pytest.LogCaptureFixture) -> Service:
+    """One that forwards twenty streams, and does not log every refusal."""
+    caplog.set_level(logging.CRITICAL, logger="forwarder.control")
+    made = Service()
+    made.control.obey(BY_NAME["fc00 REPLACE 20"].command, "start")
+    return made
+
+
+def test_what_is_refused_changes_nothing(service: Service) -> None:
+    random = Random(SEED)
+    forwarded = service.forwarded()
+    assert len(forwarded) == 20
+    small = [sample for sample in SAMPLES if len(sample.message) < 3000]
+    refused = 0
+    for _ in range(INPUTS // 20):
+        sample, other = random.choice(small), random.choice(small)
+        damaged, _ = mutated(random, sample.message, other.message)
+        if service.refuses(damaged):
+            refused += 1
+        else:
+            service.control.obey(Replace(tuple(stream for stream, _ in forwarded)), "again")
+    assert 0.5 < refused / (INPUTS // 20) < 1
+
+
+HOSTILE = hostile(MOST_STREAMS)
+
+
+@pytest.mark.parametrize("make", HOSTILE.values(), ids=HOSTILE)
+def test_a_hostile_message_is_refused_at_little_cost(make: Callable[[], bytes], service: Service) -> None:
+    message = make()
+    start = time.thread_time()
+    assert service.refuses(message)
+    took = time.thread_time() - start
+    tracemalloc.start()
+    try:
+        assert service.refuses(message)
+        _, most = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    log.info(
+        "%d bytes cost %.2f s and %.0f bytes for each: %s",
+        len(message), took, most / len(message), service.control.counts.last_refusal,
+    )  # fmt: skip
+    size = len(message)
+    assert took < seconds_for(message)
+    assert most < 1024 * 1024 + 60 * size
+    assert len(service.control.counts.last_refusal) < 500
