@@ -106,6 +106,8 @@ class ValueType(Enum):
     """An NTTable; its columns, and their types, come with each value."""
     IMAGE = "image"
     """An NTNDArray; its dimensions, and the type of its pixels, come with each value."""
+    UNKNOWN = "unknown structure"
+    """A structure that no schema has a place for; what stands for its value is never looked at."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -35,13 +35,15 @@ from p4p import Value as Fields
 from p4p.client.raw import Context, Disconnected, Finished
 from p4p.client.raw import Subscription as Monitor
 
+from forwarder.chars import asks_for_text
 from forwarder.epics.interface import Listener
-from forwarder.model import ChannelType, Value
+from forwarder.model import ChannelType, Value, ValueType
 from forwarder.settings.types import PvAccessSettings
 
 from .pva_alarms import severity_of, status_of
 from .pva_channel import Event, State, after
-from .pva_structures import Layout, UnknownStructure, layout_of, text, texts
+from .pva_structures import Layout, layout_of
+from .pva_texts import CHOICE_SIZE, UNITS_SIZE, text, texts
 
 log = logging.getLogger(__name__)
 
@@ -60,6 +62,8 @@ _STABLE_S = 10.0
 """How long updates have to flow until the next end of a subscription is no repetition of the one before."""
 _LONGEST_NAME = 1000
 """Bytes. A search for a longer name does not fit into a datagram, and the library complains of it at every search."""
+_LATEST_NS = 9_223_372_035_999_999_999
+"""Since 1970; the end of the last second of which every nanosecond fits in 63 bits."""
 
 # The library's own class for values wraps this in Python, which makes it three times slower.
 _changed: Callable[[Fields, bytes], bool] = Fields.__bases__[0].changed
@@ -85,7 +89,8 @@ class _Counts:
         self.properties = 0
         """Updates that were about limits, units and the like, with the value, the alarm and the time as before."""
         self.untimed = 0
-        """Updates without a time, or with one that was never set or is before 1970: theirs is that of their receipt."""
+        """Updates without a time, or with one that was never set or that no int64 of nanoseconds since 1970 holds:
+        theirs is that of their receipt."""
         self.failed = 0
         """Updates that could not be read, or whose listener raised an error."""
         self.full_queues = 0
@@ -182,7 +187,7 @@ class _Reader:
     def _update(self, fields: Fields) -> None:
         value, seconds, nanoseconds = self._read(fields)
         time_ns = seconds * 1_000_000_000 + nanoseconds
-        if seconds < 0 or time_ns <= 0:
+        if seconds < 0 or not 0 < time_ns <= _LATEST_NS:
             time_ns = self._time_of_receipt()
         self._listener.update(value, time_ns, self._status, self._severity)
 
@@ -211,9 +216,9 @@ class _Reader:
     def _describe(self, fields: Fields) -> None:
         layout = self._layout
         if layout.units:
-            self._units = text(fields, layout.units)
+            self._units = text(fields, layout.units, UNITS_SIZE)
         if layout.choices:
-            self._choices = texts(fields, layout.choices)
+            self._choices = tuple(texts(fields, layout.choices, CHOICE_SIZE))
 
 
 class _Channel:
@@ -481,13 +486,13 @@ class PvAccess:
         taken = 0
         for _ in range(_BATCH):
             # Both looked up each time: what the listener does may close the channel.
-            item = channel.pop()
-            if item is None:
-                if channel.backlog + taken >= self._settings.queue_size:
-                    self._counts.full_queues += 1
-                channel.backlog = 0
-                break
             try:
+                item = channel.pop()
+                if item is None:
+                    if channel.backlog + taken >= self._settings.queue_size:
+                        self._counts.full_queues += 1
+                    channel.backlog = 0
+                    break
                 if item.__class__ is Fields:
                     taken += 1
                     channel.take(item)
@@ -502,16 +507,12 @@ class PvAccess:
 
     def _first(self, channel: _Channel, fields: Fields) -> None:
         """The first value of a connection, and with it the structure of all that follow."""
-        channel.ever_connected = True
         name = channel.listener.channel
-        try:
-            layout = _layout(_frozen(fields.type().aspy()), name.endswith("$"))
-        except UnknownStructure as error:
-            # Raised again, it would grow with every update: its traceback would hold on to them.
-            refusal = error.with_traceback(None)
-            channel.take = lambda _: self._failed(channel, refusal)
-            channel.take(fields)
-            return
+        structure = _frozen(fields.type().aspy())
+        layout = _layout(structure, asks_for_text(name))
+        if layout.kind.element is ValueType.UNKNOWN and not channel.ever_connected:
+            log.warning("%s has no value that could be forwarded, its fields are %s", name, _names(structure))
+        channel.ever_connected = True
         channel.happened(Event.FIRST_VALUE)
         channel.subscribed_at = time.monotonic()
         self._complained.discard(name)
@@ -557,6 +558,11 @@ class PvAccess:
         channel.failures = min(channel.failures + 1, 10)
         channel.rest_until = now + rest * random.uniform(0.75, 1.25)
         self._resting.add(channel)
+
+
+def _names(structure: tuple[Any, ...]) -> str:
+    _, _, members = structure
+    return ", ".join(member for member, _ in members) or "none"
 
 
 def _is_searchable(name: str) -> bool:

@@ -5,7 +5,7 @@ for unions, or a code such as `d` for a double and `as` for an array of strings.
 are dotted names in bytes, which p4p looks up a quarter faster than text.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from operator import itemgetter
 from typing import Any, TypeAlias
@@ -14,6 +14,8 @@ import numpy as np
 
 from forwarder import chars
 from forwarder.model import Array, Attribute, ChannelType, Image, Table, Value, ValueType
+
+from .pva_texts import text, text_or_texts, texts
 
 Fields: TypeAlias = Any
 """A value of the library: `fields[b"alarm.severity"]`."""
@@ -43,10 +45,6 @@ _DTYPES = {
 _SECONDS, _NANOSECONDS = b"timeStamp.secondsPastEpoch", b"timeStamp.nanoseconds"
 
 
-class UnknownStructure(ValueError):
-    """Nothing in this structure can be forwarded."""
-
-
 @dataclass(frozen=True, slots=True)
 class Layout:
     """What there is to know of all values of one structure."""
@@ -67,16 +65,16 @@ class Layout:
 
 
 def layout_of(structure: tuple[Any, ...], is_text: bool = False) -> Layout:
-    """How to read the values of a structure, whose array of bytes may be a text.
-
-    Raises UnknownStructure when there is no way.
-    """
+    """How to read the values of a structure, whose array of bytes may be a text."""
     _, name, members = structure
     fields = dict(members)
     kind, value, convert = _value_reader(str(name), fields, is_text)
+    is_known = kind.element is not ValueType.UNKNOWN
     has_time = _has(fields, "timeStamp", "secondsPastEpoch") and _has(fields, "timeStamp", "nanoseconds")
     has_choices = kind.element is ValueType.ENUM
     has_alarm = _has(fields, "alarm", "severity")
+    properties = [part for part in ("display", "control", "valueAlarm") if part in fields]
+    properties += ["value.choices"] * has_choices
     news = (value or b"value", *(part.encode() for part in ("alarm", "timeStamp") if part in fields))
     return Layout(
         kind=kind,
@@ -85,49 +83,34 @@ def layout_of(structure: tuple[Any, ...], is_text: bool = False) -> Layout:
         choices=b"value.choices" if has_choices else None,
         severity=b"alarm.severity" if has_alarm else None,
         message=b"alarm.message" if has_alarm and _has(fields, "alarm", "message") else None,
-        properties=(*((b"display",) if "display" in fields else ()), *((b"value.choices",) if has_choices else ())),
+        # What may be news in a structure that is not known is not known either.
+        properties=tuple(part.encode() for part in properties if is_known),
         news=news,
     )
-
-
-def text(fields: Fields, name: bytes) -> str:
-    """A string of a value. UTF-8 where it is valid, else Latin-1, which takes any byte."""
-    try:
-        return fields[name]
-    except UnicodeDecodeError as error:
-        return error.object.decode("latin-1")
-
-
-def texts(fields: Fields, name: bytes) -> tuple[str, ...]:
-    """An array of strings; none at all where one of them is not UTF-8, since the library gives them together."""
-    try:
-        return tuple(fields[name] or ())
-    except UnicodeDecodeError:
-        return ()
 
 
 def _value_reader(
     name: str, fields: Mapping[str, Any], is_text: bool
 ) -> tuple[ChannelType, bytes | None, Callable[[Any], Value] | None]:
     """The type; the field to read, or None when the whole value is to be converted; and the conversion, if any."""
-    if name.startswith("epics:nt/NTTable:1"):
-        return ChannelType(ValueType.TABLE, is_array=False), None, _table_reader(fields)
+    code = fields.get("value")
+    if name.startswith("epics:nt/NTTable:1") and isinstance(code, tuple) and code[0] == "S":
+        return ChannelType(ValueType.TABLE, is_array=False), None, _table_reader(fields, code[2])
     if name.startswith("epics:nt/NTNDArray:1"):
         return ChannelType(ValueType.IMAGE, is_array=False), None, _image
-    code = fields.get("value")
     if code == "s":
         return ChannelType(ValueType.STRING, is_array=False), None, _text
     if is_text and code in ("ab", "aB"):
         return ChannelType(ValueType.STRING, is_array=False), b"value", _characters
     if isinstance(code, str) and code in _SCALARS:
         return ChannelType(_SCALARS[code], is_array=False), b"value", None
+    if code == "as":
+        return ChannelType(ValueType.STRING, is_array=True), None, _texts
     if isinstance(code, str) and code[1:] in _SCALARS:
-        return ChannelType(_SCALARS[code[1:]], is_array=True), b"value", _array_reader(code[1:])
+        return ChannelType(_SCALARS[code[1:]], is_array=True), b"value", _numbers_reader(code[1:])
     if _has(fields, "value", "index") and _has(fields, "value", "choices"):
         return ChannelType(ValueType.ENUM, is_array=False), b"value.index", None
-    raise UnknownStructure(
-        f"a structure {name!r} with the fields {', '.join(fields) or 'none'} has no value to forward"
-    )
+    return ChannelType(ValueType.UNKNOWN, is_array=False), None, _nothing
 
 
 def _reader(value: bytes | None, convert: Callable[[Any], Value] | None, has_time: bool) -> Read:
@@ -158,17 +141,23 @@ def _as_it_is(value: Any) -> Value:
     return value
 
 
+def _nothing(_: Fields) -> Value:
+    return ""
+
+
 def _text(fields: Fields) -> Value:
     return text(fields, b"value")
+
+
+def _texts(fields: Fields) -> Value:
+    return texts(fields, b"value")
 
 
 def _characters(array: Any) -> str:
     return "" if array is None else chars.text(array.tobytes())
 
 
-def _array_reader(code: str) -> Callable[[Any], Array]:
-    if code == "s":
-        return lambda strings: strings if strings is not None else []
+def _numbers_reader(code: str) -> Callable[[Any], Array]:
     dtype = _DTYPES[code]
     nothing = np.empty(0, dtype)
     # The library has no array at all in place of one that was never set.
@@ -177,22 +166,27 @@ def _array_reader(code: str) -> Callable[[Any], Array]:
     return lambda array: nothing if array is None else array
 
 
-def _table_reader(fields: Mapping[str, Any]) -> Callable[[Any], Table]:
-    value = fields.get("value")
-    if not isinstance(value, tuple) or value[0] != "S":
-        raise UnknownStructure("a table without columns")
+def _column_reader(name: str, code: str) -> Callable[[Fields], Array]:
+    at = f"value.{name}".encode()
+    if code == "s":
+        return lambda fields: texts(fields, at)
+    numbers = _numbers_reader(code)
+    return lambda fields: numbers(fields[at])
+
+
+def _table_reader(fields: Mapping[str, Any], members: Sequence[tuple[str, Any]]) -> Callable[[Any], Table]:
     columns = [
-        (name, f"value.{name}".encode(), _array_reader(code[1:]))
-        for name, code in value[2]
+        (name, _column_reader(name, code[1:]))
+        for name, code in members
         if isinstance(code, str) and code[:1] == "a" and code[1:] in _SCALARS
     ]
-    has_labels = fields.get("labels") == "as" and len(columns) == len(value[2])
+    has_labels = fields.get("labels") == "as" and len(columns) == len(members)
 
     def table(fields: Fields) -> Table:
-        labels = texts(fields, b"labels") if has_labels else ()
+        labels = texts(fields, b"labels") if has_labels else []
         if len(labels) != len(columns):
-            labels = tuple(name for name, _, _ in columns)
-        return Table({label: convert(fields[at]) for label, (_, at, convert) in zip(labels, columns, strict=True)})
+            labels = [name for name, _ in columns]
+        return Table({label: column(fields) for label, (_, column) in zip(labels, columns, strict=True)})
 
     return table
 
@@ -214,7 +208,7 @@ def _image(fields: Fields) -> Image:
 
 def _attributes(attributes: Iterable[Fields]) -> Iterable[Attribute]:
     for attribute in attributes:
-        value = attribute[b"value"]
+        value = text_or_texts(attribute, b"value")
         if isinstance(value, np.ndarray) and value.dtype == np.bool_:
             value = value.view(np.uint8)
         # Structures within attributes have no place in a message.

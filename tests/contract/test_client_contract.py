@@ -10,13 +10,12 @@ import pytest
 
 from forwarder.epics.ca.client import ChannelAccess
 from forwarder.epics.interface import Client
-from forwarder.epics.p4p_client import PvAccess
 from forwarder.epics.simulated import Simulated
 from forwarder.model import ChannelType, ValueType
 from tests.support.ca_client import Recorder, Run, ca_settings, running, until
 from tests.support.ca_loops import run as run
 from tests.support.ioc import EpicsIoc
-from tests.support.pva import pva_settings
+from tests.support.pva import PVA_CLIENTS, MakePva, pva_settings
 
 DATABASE = """
 record(calc, "C:COUNT") { field(SCAN, ".1 second") field(CALC, "VAL+1") }
@@ -30,6 +29,8 @@ record(mbbi, "C:CHOICES") { field(ZRST, "off") field(ONST, "on") field(PINI, "YE
 record(stringin, "C:STRING") { field(VAL, "on") }
 record(lsi, "C:TEXT") { field(SIZV, "100") }
 record(waveform, "C:CHARS") { field(FTVL, "CHAR") field(NELM, "100") }
+record(waveform, "C:ONE") { field(FTVL, "DOUBLE") field(NELM, "1") }
+record(waveform, "C:ONETEXT") { field(FTVL, "STRING") field(NELM, "1") }
 record(waveform, "C:ARRAY") { field(FTVL, "DOUBLE") field(NELM, "5") }
 """
 
@@ -51,13 +52,13 @@ def channel_access(ioc: EpicsIoc) -> Client:
     return ChannelAccess(ca_settings(ioc.ca_address, repeater_port=ioc.beacon_port), never_connected_after_s=0.5)
 
 
-def pv_access(ioc: EpicsIoc) -> Client:
-    return PvAccess(pva_settings(ioc.pva_address), never_connected_after_s=0.5)
+def pv_access(make: MakePva, ioc: EpicsIoc) -> Client:
+    return make(pva_settings(ioc.pva_address), 0.5)
 
 
 CLIENTS = {
     "Channel Access": Kind(channel_access),
-    "pvAccess by p4p": Kind(pv_access),
+    **{f"pvAccess by {name}": Kind(partial(pv_access, make)) for name, make in PVA_CLIENTS.items()},
     "simulated": Kind(lambda _: Simulated(period_s=0.02), real=False),
 }
 REAL = {name: kind for name, kind in CLIENTS.items() if kind.real}
@@ -386,6 +387,48 @@ def test_an_array_comes_in_the_length_it_has(make_real: Callable[[], Client], io
             for value in ([1.0], [1.0, 2.0, 3.0], [4.0, 5.0]):
                 await asyncio.to_thread(iocs["shared"].put, "C:ARRAY", value)
                 await until(lambda value=value: recorder.values[-1] == value)
+
+    asyncio.run(main())
+
+
+@pytest.mark.parametrize("run", ["uvloop"], indirect=True)
+def test_filters_in_a_name_are_those_of_the_server_and_a_broken_one_harms_no_other(
+    run: Run[None], make_real: Callable[[], Client], iocs: dict[str, EpicsIoc]
+) -> None:
+    iocs["shared"].shell("dbStateCreate red")
+    iocs["shared"].shell("dbStateClear red")
+
+    async def main() -> None:
+        async with running(make_real()) as client:
+            broken = [Recorder(f"C:COUNT.{name}") for name in ("{", '{"dbnd":{"d":"x"}}', '{"no-such-filter":{}}')]
+            healthy, every_other = Recorder("C:COUNT"), Recorder('C:COUNT.{"dbnd":{"d":1}}')
+            gated, text = Recorder('C:COUNT.{"sync":{"while":"red"}}'), Recorder('C:TEXT.VAL${"dbnd":{"d":0}}')
+            for recorder in (*broken, healthy, every_other, gated, text):
+                client.subscribe(recorder)
+            await until(lambda: len(every_other.updates) > 4 and len(healthy.updates) > 10 and text.updates)
+            first = every_other.values[0]
+            assert every_other.values == [first + 2 * n for n in range(len(every_other.values))]
+            assert [kind.element for kind in text.kinds] == [ValueType.STRING]
+            await until(lambda: all(recorder.heard for recorder in broken))
+            assert [recorder.story for recorder in broken] == [["never_connected"]] * 3
+            assert healthy.story == ["connected", "update"]
+            iocs["shared"].shell("dbStateSet red")
+            seen = len(gated.updates)
+            await until(lambda: len(gated.updates) > seen + 2)
+
+    run(main())
+
+
+def test_a_waveform_for_one_element_that_has_none_holds_a_zero(make_real: Callable[[], Client]) -> None:
+    async def main() -> None:
+        async with running(make_real()) as client:
+            number, text = Recorder("C:ONE"), Recorder("C:ONETEXT")
+            client.subscribe(number)
+            client.subscribe(text)
+            await until(lambda: number.updates and text.updates)
+            assert (number.values, text.values) == ([0.0], [""])
+            assert number.kinds == [FLOAT64]
+            assert number.errors == text.errors == []
 
     asyncio.run(main())
 

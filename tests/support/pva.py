@@ -1,14 +1,15 @@
 """What tests of pvAccess clients share: a listener, a client that runs, and a server to play with."""
 
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import replace
-from typing import Any
+from typing import Any, TypeAlias
 
 from p4p import Type, Value
 from p4p.server import Server, StaticProvider
 from p4p.server.raw import SharedPV
 
+from forwarder.epics.interface import Client
 from forwarder.epics.p4p_client import PvAccess
 from forwarder.settings.types import PvAccessSettings
 from tests.support.ca_client import LONG, running
@@ -27,10 +28,18 @@ def pva_settings(*addresses: str, **changes: Any) -> PvAccessSettings:
     return replace(settings, **changes)
 
 
+MakePva: TypeAlias = Callable[[PvAccessSettings, float], Client]
+
+PVA_CLIENTS: dict[str, MakePva] = {"p4p": PvAccess}
+"""Every pvAccess client there is, by what it is made of. All of them have to pass the same tests."""
+
+
 @asynccontextmanager
-async def pv_access(*addresses: str, never_connected_after_s: float = LONG, **changes: Any) -> AsyncIterator[PvAccess]:
+async def pv_access(
+    *addresses: str, make: MakePva = PvAccess, never_connected_after_s: float = LONG, **changes: Any
+) -> AsyncIterator[Client]:
     """A running pvAccess client that searches at these addresses only."""
-    client = PvAccess(pva_settings(*addresses, **changes), never_connected_after_s)
+    client = make(pva_settings(*addresses, **changes), never_connected_after_s)
     async with running(client):
         yield client
 

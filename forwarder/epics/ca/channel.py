@@ -52,8 +52,10 @@ class Channel:
         "failures",
         "found_at",
         "identifier",
+        "largest_count",
         "listener",
         "name",
+        "server",
         "state",
         "wanted_at",
     )
@@ -67,6 +69,10 @@ class Channel:
         self.circuit: Circuit | None = None
         """Where it lives, while it is creating or subscribed."""
         self.ever_connected = False
+        self.server: tuple[str, int] | None = None
+        """Where it was created last; None as long as it never was."""
+        self.largest_count = 0
+        """How many elements it could hold then."""
         self.wanted_at = now
         self.found_at = now
         """When a server last offered it."""

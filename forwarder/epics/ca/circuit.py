@@ -66,6 +66,10 @@ class Owner(Protocol):
         """The server has answered: channels can be created."""
         ...
 
+    def channel_created(self, channel: Channel, largest_count: int) -> None:
+        """The server has the channel, which can hold so many elements; its listener is told next."""
+        ...
+
     def channel_lost(self, channel: Channel, reason: str) -> None:
         """The server does not serve this channel, or does so no longer."""
         ...
@@ -373,7 +377,10 @@ class Circuit(asyncio.Protocol):
                 self._owner.circuit_ready(self)
                 self._request_some()
             case CreateChanResponse():
-                self._created(command)
+                try:
+                    self._created(command)
+                except Exception as error:  # noqa: BLE001  (whatever a listener does must not end the circuit)
+                    self._failed(command.cid, error)
             case CreateChFailResponse() | ServerDisconnResponse():
                 self._channel_gone(command.cid, type(command).__name__)
             case ClearChannelResponse():
@@ -388,8 +395,20 @@ class Circuit(asyncio.Protocol):
         while self._to_request and len(self._requested) < _REQUESTED_AT_ONCE:
             channel = self._to_request.popleft()
             if self._channels.get(channel.identifier) is channel:
-                self._requested.add(channel.identifier)
-                self._send(ClientChannel(channel.name, self._protocol, channel.identifier).create())
+                self._request(channel)
+
+    def _request(self, channel: Channel) -> None:
+        # caproto raises for filters that it does not know, and EPICS knows more: it gets none to see.
+        here = ClientChannel("", self._protocol, channel.identifier)
+        here.name = channel.name
+        try:
+            self._send(here.create())
+        except Exception as error:  # noqa: BLE001  (one channel's trouble is not another's)
+            del self._channels[channel.identifier]
+            self._forget(channel.identifier)
+            self._owner.channel_lost(channel, f"it cannot be asked for: {error}")
+        else:
+            self._requested.add(channel.identifier)
 
     def _answered(self, identifier: int) -> None:
         self._requested.discard(identifier)
@@ -410,10 +429,14 @@ class Circuit(asyncio.Protocol):
             return
         kind = events.channel_type(native, response.data_count, channel.name)
         self._of_one[identifier], self._of_any[identifier] = sinks_of(channel.listener, native, kind)
-        count = _ANY_LENGTH if self._wants_any_length else response.data_count
+        # Where there is room for one, one is asked for: of a waveform without elements the server makes one, as for
+        # every client that does not ask for any length.
+        wants_any_length = self._wants_any_length and response.data_count != 1
+        count = _ANY_LENGTH if wants_any_length else response.data_count
         self._send(here.subscribe(data_type=native.time_type, data_count=count, subscriptionid=identifier, mask=_MASK))
         channel.happened(Event.CREATED)
         channel.ever_connected = True
+        self._owner.channel_created(channel, response.data_count)
         channel.listener.connected(kind, self._server)
         # What it has just heard may have made the listener leave, or ask for its description by itself.
         is_new = identifier in self._channels and identifier not in self._descriptions

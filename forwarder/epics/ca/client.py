@@ -76,6 +76,7 @@ class ChannelAccess:
         self._restart_at: float | None = None
         self._identity = (socket.gethostname(), _user())
         self._lost_circuits = 0
+        self._length_changes = 0
         self._troubled: set[tuple[str, int]] = set()
         """Servers whose last circuit was lost and that did not answer since: said once."""
         self._updates_before = 0
@@ -157,6 +158,7 @@ class ChannelAccess:
             "beacons": self._beacons.received,
             "circuits": len(self._circuits),
             "circuits_lost": self._lost_circuits,
+            "length_changes": self._length_changes,
         }
 
     async def close(self) -> None:
@@ -169,6 +171,19 @@ class ChannelAccess:
             circuit.close()
         self._search_socket.close()
         self._beacons.close()
+
+    def channel_created(self, channel: Channel, largest_count: int) -> None:
+        """The server has the channel, which can hold so many elements: tell where that is not as before."""
+        circuit = channel.circuit
+        assert circuit is not None, "a channel is created on a circuit"
+        if channel.server not in (None, circuit.address):
+            log.info("%s has moved from %s:%d to %s:%d", channel.name, *channel.server, *circuit.address)
+        if channel.server is not None and channel.largest_count != largest_count:
+            self._length_changes += 1
+            before = channel.largest_count
+            log.info("%s has changed its length from %d to %d elements", channel.name, before, largest_count)
+        channel.server = circuit.address
+        channel.largest_count = largest_count
 
     def channel_lost(self, channel: Channel, reason: str) -> None:
         """The server does not serve this channel, or does so no longer: search again, later if this repeats."""

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from forwarder.chars import text
+from forwarder.chars import asks_for_text, text
 from forwarder.model import EPICS_EPOCH_S, ChannelType, Value, ValueType
 
 EVENT_ADD = 1
@@ -125,7 +125,7 @@ def decode(time_type: int, count: int, message: bytes, at: int, size: int) -> tu
     else:
         end = at + size
         starts = range(value_at, value_at + count * STRING_SIZE, STRING_SIZE)
-        value = [text(message[start : min(start + STRING_SIZE, end)]) for start in starts]
+        value = [text(message[start : min(start + STRING_SIZE, end)], STRING_SIZE) for start in starts]
     return value, seconds * 1_000_000_000 + nanoseconds + EPOCH_NS, status, severity
 
 
@@ -141,8 +141,8 @@ def description(control_type: int, payload: bytes) -> tuple[str, tuple[str, ...]
         raise ValueError(f"{len(payload)} bytes are too short for the properties of DBR type {control_type}")
     units_or_count, *choices = layout.unpack_from(payload)
     if control_type == _CTRL_ENUM:
-        return "", tuple(map(text, choices[:units_or_count]))
-    return text(units_or_count), ()
+        return "", tuple(text(choice, len(choice)) for choice in choices[:units_or_count])
+    return text(units_or_count, len(units_or_count)), ()
 
 
 def one_element(array: Value) -> Value:
@@ -159,7 +159,7 @@ def channel_type(native: NativeType, largest_count: int, name: str) -> ChannelTy
 
     A name that ends with `$` says that its characters are a text, of which a DBR_STRING would hold 39.
     """
-    if native.element is ValueType.UINT8 and name.endswith("$"):
+    if native.element is ValueType.UINT8 and asks_for_text(name):
         return ChannelType(ValueType.STRING, is_array=False)
     return ChannelType(native.element, largest_count != 1)
 

@@ -1,6 +1,7 @@
 """The Channel Access client and everything that can go wrong with a server: it always finds its way back."""
 
 import asyncio
+import logging
 import socket
 import time
 from itertools import pairwise
@@ -13,7 +14,7 @@ from forwarder.epics.ca import client as ca_client_module
 from forwarder.epics.ca import name_server
 from forwarder.epics.ca.client import ChannelAccess
 from tests.support.ca_client import Recorder, Run, ca_settings, channel_access, running, until
-from tests.support.ca_messages import VERSION
+from tests.support.ca_messages import VERSION, created
 from tests.support.ca_servers import answering_searches, silent, tcp_server, well, wire_to
 from tests.support.ports import LOOPBACK, free_port
 
@@ -143,6 +144,42 @@ def test_a_silent_cut_is_noticed_and_the_pv_found_elsewhere(run: Run[None], monk
             searches.tcp_port = server.port
             await until(lambda: recorder.story[-1] == "update")
             assert recorder.story == ["connected", "update", "disconnected", "connected", "update"]
+
+    run(main())
+
+
+@pytest.mark.parametrize("run", ["uvloop"], indirect=True)
+def test_another_length_and_another_server_are_said_and_counted(
+    run: Run[None], caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO, "forwarder.epics.ca.client")
+
+    def longer(command: caproto.Message) -> bytes:
+        return created(command.cid, count=9) if isinstance(command, caproto.CreateChanRequest) else well(command)
+
+    async def main() -> None:
+        async with (
+            tcp_server(well) as first,
+            tcp_server(longer) as second,
+            answering_searches(first.port) as searches,
+            channel_access(searches.address) as client,
+        ):
+            recorder = Recorder("PV")
+            client.subscribe(recorder)
+            await until(lambda: recorder.updates)
+            for before, after in pairwise([first, second, second, first]):
+                updates = len(recorder.updates)
+                searches.tcp_port = after.port
+                before.connections[-1].abort()
+                await until(lambda updates=updates: len(recorder.updates) > updates)
+            addresses = [f"{LOOPBACK}:{server.port}" for server in (first, second)]
+            assert [message for message in caplog.messages if message.startswith("PV ")] == [
+                "PV has moved from {} to {}".format(*addresses),
+                "PV has changed its length from 1 to 9 elements",
+                "PV has moved from {1} to {0}".format(*addresses),
+                "PV has changed its length from 9 to 1 elements",
+            ]
+            assert client.counts()["length_changes"] == 2
 
     run(main())
 

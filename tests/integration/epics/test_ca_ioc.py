@@ -267,6 +267,7 @@ def test_a_pv_may_come_back_with_another_type_and_length() -> None:
             await until(lambda: last_value(recorder) == [1, 2, 3])
             assert recorder.kinds == [ChannelType(ValueType.FLOAT64, False), ChannelType(ValueType.INT32, True)]
             assert recorder.values == [1.5, [], [1, 2, 3]]
+            assert client.counts()["length_changes"] == 1
 
     before.start()
     try:

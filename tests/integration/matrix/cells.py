@@ -16,7 +16,7 @@ _BIG = 2**53 + 1
 """A whole number that no double holds."""
 _WORD = re.compile(r"(?:'[^']*'|[^\s'])+")
 _SERVED = re.compile(
-    r"(?P<form>table|image):|\w+:(?P<array>a?)(?P<code>\S+)"
+    r"(?P<form>table|image|union|group):|\w+:(?P<array>a?)(?P<code>\S+)"
     r"|(?P<word>\w+)(?:\[(?P<size>\d+)\])?(?: (?P<field>\.\w+\$))?"
 )
 _CELL = re.compile(

@@ -212,6 +212,9 @@ def p4p_value(row: Row) -> Value:
     value = _of_table(row.holds, what) if form == "table" else None
     if form == "image":
         value = _of_image(row.holds, what)
+    elif form in ("union", "group"):
+        inside = ("U" if form == "union" else "S", None, [("number", "d"), ("text", "s")])
+        value = Value(Type([("value", inside), ("alarm", ALARM), ("timeStamp", TIME)]))
     elif what == "enum":
         value = NTEnum().wrap({"index": elements(row.holds, "i4")[0], "choices": ["a", "b"]})
     elif value is None:

@@ -5,7 +5,8 @@ served      by an EPICS IOC: `DOUBLE[9]` is a waveform of up to 9 (of 1: a scala
             `FIELD=value`, or asked for with `.FIELD$`.
             by p4p: `p4p:` is a whole NTScalar of the type with that code (`a`: an array) or an NTEnum; `unset:` is one
             whose time was never set; `bare:` is a structure with nothing but a value, `alarm:` and `time:` have one
-            thing more; `table:` is an NTTable (type or label of its second column), `image:` an NTNDArray (codec)
+            thing more; `table:` is an NTTable (type or label of its second column), `image:` an NTNDArray (codec);
+            `union:` is an NTUnion, `group:` has a structure for a value
 holds       its elements; a text among numbers stands for its characters; `.` is none
 also        its units, where it has any; its alarm as STATUS/SEVERITY, where it has one; `1990`: it has never been
             processed; `receipt`: its time is that of the receipt, for it has none
@@ -21,7 +22,6 @@ u2 1x2[..]  one message with an image; the dimension that varies slowest comes f
 -           no message but a refusal, which names PV, schema and type
 - NaN       the same for this value, and not for its type: the refusal names PV and schema and has these words in it
 .           nothing, without a refusal
-!           nothing, for the update could not be read; it is counted
 
 `min` and `max` are those of the type, `big` is 2**53 + 1, which no double holds, and `X` is 'x'.
 """
@@ -57,6 +57,7 @@ float-0   FLOAT[9]   .      f4[]       -      f4[]       .           f4[]       
 float-1   FLOAT[9]   0.5    f4[0.5]    -      f4[0.5]    t[0]        f4[0.5]     -          -     -     -     .    mm
 float-2   FLOAT[9]   -1 2   f4[-1 2]   -      f4[-1 2]   t[-1 2]     f4[-1 2]    -          -     -     -     .    mm
 double    ai         -1.5   f8 -1.5    -      f8 -1.5    t[-2]       f8[-1.5]    -          -     -     -     .    mm
+double-n  DOUBLE[1]  .      f8 0       -      f8 0       t[0]        f8[0]       -          -     -     -     .    mm
 double-0  DOUBLE[9]  .      f8[]       -      f8[]       .           f8[]        -          -     -     -     .    mm
 double-1  DOUBLE[9]  0.5    f8[0.5]    -      f8[0.5]    t[0]        f8[0.5]     -          -     -     -     .    mm
 double-2  DOUBLE[9]  -1 2   f8[-1 2]   -      f8[-1 2]   t[-1 2]     f8[-1 2]    -          -     -     -     .    mm
@@ -119,6 +120,15 @@ string-40     STRING[9]  'x'*40        s['x'*39]    -         -     -     -     
 string-utf8   stringin   'µ'           s 'µ'        s 'µ'     -     -     -     -     -     -     -     .
 string-latin  stringin   b'\xb0C'      s '°C'       s '°C'    -     -     -     -     -     -     -     .
 string-mixed  STRING[9]  'µ' b'\xb0C'  s['µ' '°C']  -         -     -     -     -     -     -     -     .
+string-cut    STRING[9]  'x'*38+'µ'    s['x'*38]    -         -     -     -     -     -     -     -     .
+string-end    stringin   b'5\xc5'      s '5Å'       s '5Å'    -     -     -     -     -     -     -     .
+string-lsi    lsi        'x'*38+'µ'    s 'x'*38     s 'x'*38  -     -     -     -     -     -     -     .
+
+CA: units
+#                                         text_                           nttable_          no_
+# PV        served           holds  f142  f142   f144  tdct  se00   senv  se00  senv  ad00  op   also
+units-utf8  ai EGU=µm        2      f8 2  -      f8 2  t[2]  f8[2]  -     -     -     -     .    µm
+units-cut   ai EGU=sixsixµm  2      f8 2  -      f8 2  t[2]  f8[2]  -     -     -     -     .    sixsix
 
 CA: long strings, and arrays of characters
 #                                     text_                                                  nttable_          no_
@@ -171,6 +181,7 @@ float-0   FLOAT[9]   .      f4[]       -       f4[]       .           f4[]      
 float-1   FLOAT[9]   0.5    f4[0.5]    -       f4[0.5]    t[0]        f4[0.5]    -          -     -     -     .    mm
 float-2   FLOAT[9]   -1 2   f4[-1 2]   -       f4[-1 2]   t[-1 2]     f4[-1 2]   -          -     -     -     .    mm
 double    ai         -1.5   f8 -1.5    -       f8 -1.5    t[-2]       f8[-1.5]   -          -     -     -     .    mm
+double-n  DOUBLE[1]  .      f8 0       -       f8 0       t[0]        f8[0]      -          -     -     -     .    mm
 double-0  DOUBLE[9]  .      f8[]       -       f8[]       .           f8[]       -          -     -     -     .    mm
 double-1  DOUBLE[9]  0.5    f8[0.5]    -       f8[0.5]    t[0]        f8[0.5]    -          -     -     -     .    mm
 double-2  DOUBLE[9]  -1 2   f8[-1 2]   -       f8[-1 2]   t[-1 2]     f8[-1 2]   -          -     -     -     .    mm
@@ -215,20 +226,34 @@ no-time   alarm:d  1.5    f8 1.5   -       f8 1.5   t[2]    f8[1.5]  -        - 
 unset     unset:d  1.5    f8 1.5   -       f8 1.5   t[2]    f8[1.5]  -        -     -     -     .    receipt mm
 
 PVA: strings
-#                                                  text_                             nttable_          no_
-# PV          served     holds         f142        f142      f144  tdct  se00  senv  se00  senv  ad00  op
-string        stringin   'on'          s 'on'      s 'on'    -     -     -     -     -     -     -     .
-string-0      STRING[9]  .             s[]         -         -     -     -     -     -     -     -     .
-string-1      STRING[9]  'on'          s['on']     -         -     -     -     -     -     -     -     .
-string-2      STRING[9]  'on' ''       s['on' '']  -         -     -     -     -     -     -     -     .
-string-empty  stringin   ''            s ''        s ''      -     -     -     -     -     -     -     .
-string-39     stringin   'x'*39        s 'x'*39    s 'x'*39  -     -     -     -     -     -     -     .
-string-40     STRING[9]  'x'*40        s['x'*39]   -         -     -     -     -     -     -     -     .
-string-utf8   stringin   'µ'           s 'µ'       s 'µ'     -     -     -     -     -     -     -     .
-string-latin  stringin   b'\xb0C'      s '°C'      s '°C'    -     -     -     -     -     -     -     .
-string-p4p    p4p:s      'x'*60        s 'x'*60    s 'x'*60  -     -     -     -     -     -     -     .
-latin-p4p     p4p:s      b'\xb0C'      s '°C'      s '°C'    -     -     -     -     -     -     -     .
-string-mixed  STRING[9]  'µ' b'\xb0C'  !           -         -     -     -     -     -     -     -     !
+#                                                   text_                             nttable_          no_
+# PV          served     holds         f142         f142      f144  tdct  se00  senv  se00  senv  ad00  op
+string        stringin   'on'          s 'on'       s 'on'    -     -     -     -     -     -     -     .
+string-0      STRING[9]  .             s[]          -         -     -     -     -     -     -     -     .
+string-1      STRING[9]  'on'          s['on']      -         -     -     -     -     -     -     -     .
+string-2      STRING[9]  'on' ''       s['on' '']   -         -     -     -     -     -     -     -     .
+string-empty  stringin   ''            s ''         s ''      -     -     -     -     -     -     -     .
+string-39     stringin   'x'*39        s 'x'*39     s 'x'*39  -     -     -     -     -     -     -     .
+string-40     STRING[9]  'x'*40        s['x'*39]    -         -     -     -     -     -     -     -     .
+string-utf8   stringin   'µ'           s 'µ'        s 'µ'     -     -     -     -     -     -     -     .
+string-latin  stringin   b'\xb0C'      s '°C'       s '°C'    -     -     -     -     -     -     -     .
+string-p4p    p4p:s      'x'*60        s 'x'*60     s 'x'*60  -     -     -     -     -     -     -     .
+latin-p4p     p4p:s      b'\xb0C'      s '°C'       s '°C'    -     -     -     -     -     -     -     .
+string-end    stringin   b'5\xc5'      s '5Å'       s '5Å'    -     -     -     -     -     -     -     .
+string-mixed  STRING[9]  'µ' b'\xb0C'  s['µ' '°C']  -         -     -     -     -     -     -     -     .
+string-cut    STRING[9]  'x'*38+'µ'    s['x'*38]    -         -     -     -     -     -     -     -     .
+
+PVA: units
+#                                         text_                           nttable_          no_
+# PV        served           holds  f142  f142   f144  tdct  se00   senv  se00  senv  ad00  op   also
+units-utf8  ai EGU=µm        2      f8 2  -      f8 2  t[2]  f8[2]  -     -     -     -     .    µm
+units-long  ai EGU=sixsixµm  2      f8 2  -      f8 2  t[2]  f8[2]  -     -     -     -     .    sixsixµm
+
+PVA: structures without a value
+#                       text_                          nttable_          no_
+# PV   served  holds  f142  f142   f144  tdct  se00  senv  se00  senv  ad00  op
+union  union:  .      -     -      -     -     -     -     -     -     -     .
+group  group:  .      -     -      -     -     -     -     -     -     -     .
 
 PVA: long strings, and arrays of characters
 #                                     text_                                                  nttable_          no_
@@ -290,6 +315,7 @@ REFUSED_AS = {
         "DOUBLE ai d": "float64",
         "table": "table",
         "image": "image",
+        "union group": "unknown structure",
     },
 }
 """What a refusal calls the type of a PV, or of its elements, by how it is served. CA has seven types only."""

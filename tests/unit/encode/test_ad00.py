@@ -94,7 +94,7 @@ def test_an_image_of_another_size_than_its_dimensions_is_refused_by_name() -> No
         ad00.encoder(NAME, IMAGE).encode(Image(1, (3, 2), np.zeros(5)), TIME_NS)
 
 
-@pytest.mark.parametrize("kind", [ValueType.FLOAT64, ValueType.TABLE])
+@pytest.mark.parametrize("kind", [ValueType.FLOAT64, ValueType.TABLE, ValueType.UNKNOWN])
 def test_a_type_without_a_place_is_refused_by_name(kind: ValueType) -> None:
     with pytest.raises(CannotEncode, match=f"{NAME}: ad00 has no place for {kind.value}"):
         ad00.encoder(NAME, ChannelType(kind, is_array=False))

@@ -108,7 +108,7 @@ def test_the_alarm_is_in_the_numbers_of_the_schema(kind: ValueType, is_array: bo
     assert (strange["status"], strange["severity"]) == (AlarmStatus.UDF, AlarmSeverity.INVALID)
 
 
-@pytest.mark.parametrize("kind", [V.TABLE, V.IMAGE])
+@pytest.mark.parametrize("kind", [V.TABLE, V.IMAGE, V.UNKNOWN])
 def test_a_type_without_a_place_is_refused_by_name(kind: ValueType) -> None:
     with pytest.raises(CannotEncode, match=f"{NAME}: f142 has no place for {kind.value}"):
         f142.encoder(NAME, ChannelType(kind, is_array=False))

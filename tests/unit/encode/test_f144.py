@@ -53,7 +53,7 @@ def test_an_array_is_what_both_judges_read(kind: ValueType, values: list[Any]) -
 
 
 @pytest.mark.parametrize("is_array", [False, True])
-@pytest.mark.parametrize("kind", [V.STRING, V.TABLE, V.IMAGE])
+@pytest.mark.parametrize("kind", [V.STRING, V.TABLE, V.IMAGE, V.UNKNOWN])
 def test_a_type_without_a_place_is_refused_by_name(kind: ValueType, is_array: bool) -> None:
     what = f"arrays of {kind.value}" if is_array else kind.value
     with pytest.raises(CannotEncode, match=f"^{NAME}: f144 has no place for {what}$"):

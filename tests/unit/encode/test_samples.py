@@ -87,6 +87,8 @@ def test_messages_are_counted_for_each_pv(schema: str) -> None:
         ("senv", V.FLOAT64, "float64"),
         ("nttable_se00", V.FLOAT64, "float64"),
         ("nttable_senv", V.IMAGE, "image"),
+        ("nttable_senv", V.UNKNOWN, "unknown structure"),
+        ("senv", V.UNKNOWN, "unknown structure"),
     ],
 )
 def test_a_type_without_a_place_is_refused_by_name(schema: str, kind: ValueType, what: str) -> None:

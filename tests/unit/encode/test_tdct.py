@@ -63,7 +63,7 @@ def test_what_is_no_time_is_refused_by_name(value: float) -> None:
         encoder.encode(np.array([1.0, value]), TIME_NS)
 
 
-@pytest.mark.parametrize("kind", [V.STRING, V.BOOL, V.ENUM, V.TABLE, V.IMAGE])
+@pytest.mark.parametrize("kind", [V.STRING, V.BOOL, V.ENUM, V.TABLE, V.IMAGE, V.UNKNOWN])
 def test_a_type_without_a_place_is_refused_by_name(kind: ValueType) -> None:
     with pytest.raises(CannotEncode, match=f"{NAME}: tdct has no place for arrays of {kind.value}"):
         tdct.encoder(NAME, ChannelType(kind, is_array=True))

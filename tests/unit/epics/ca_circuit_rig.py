@@ -33,9 +33,14 @@ class Owner:
 
     def __init__(self) -> None:
         self.told: list[tuple[str, str]] = []
+        self.created: list[tuple[str, int]] = []
+        """Channels, and how many elements they can hold."""
 
     def circuit_ready(self, circuit: Circuit) -> None:
         self.told.append(("ready", ""))
+
+    def channel_created(self, channel: Channel, largest_count: int) -> None:
+        self.created.append((channel.name, largest_count))
 
     def channel_lost(self, channel: Channel, reason: str) -> None:
         channel.happened(Event.LOST)

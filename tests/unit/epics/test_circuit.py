@@ -158,6 +158,78 @@ async def test_a_server_older_than_dynamic_lengths_is_asked_for_the_largest_coun
     assert (await rig.sent())[-1].data_count == 10
 
 
+@pytest.mark.parametrize("native", NATIVE.values(), ids=NATIVE)
+@in_loop
+async def test_where_there_is_room_for_one_element_one_is_asked_for(native: ChannelType) -> None:
+    rig = Rig("PV")
+    rig.hear(VERSION, created(0, native, 1))
+    assert (await rig.sent())[-1].data_count == 1
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        'PV.{"dbnd":{"d":1}}',
+        'PV.{"dbnd":{"abs":1.5}}',
+        'PV.{"sync":{"while":"red"}}',
+        'PV.VAL{"decimate":{"n":2}}',
+        'PV.{"utag":{}}',
+        "PV.VAL[1:x]",
+        "PV.{",
+        "PV.{1}",
+    ],
+)
+@in_loop
+async def test_filters_are_the_business_of_the_server(name: str) -> None:
+    rig = Rig(name, "OTHER")
+    rig.hear(VERSION, created(0), created(1), event(0, [1.5]), event(1, [2.5]))
+    assert [recorder.values for recorder in rig.recorders] == [[1.5], [2.5]]
+    await asyncio.sleep(0)
+    # Not read by caproto's server, which would refuse the filter too.
+    assert rig.transport.written.count(name.encode() + b"\0") == 1
+
+
+@in_loop
+async def test_a_channel_that_cannot_be_asked_for_is_lost_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    create = caproto.ClientChannel.create
+
+    def refusing(channel: caproto.ClientChannel) -> caproto.CreateChanRequest:
+        if channel.name == "BAD":
+            raise ValueError("no such name")
+        return create(channel)
+
+    monkeypatch.setattr(caproto.ClientChannel, "create", refusing)
+    rig = Rig("PV", *(["BAD"] * 2000), "OTHER")
+    rig.hear(VERSION, created(0), created(2001), event(0, [1.5]), event(2001, [2.5]))
+    assert rig.owner.told == [("ready", ""), *[("channel lost", "BAD")] * 2000]
+    assert len(rig.circuit) == 2
+    assert rig.channels[1].state is State.SEARCHING
+    assert (rig.recorders[0].values, rig.recorders[-1].values) == ([1.5], [2.5])
+
+
+@in_loop
+async def test_a_listener_that_raises_when_it_connects_is_told_and_loses_nothing() -> None:
+    rig = Rig("PV", "OTHER")
+    error = RuntimeError("the listener's own")
+
+    def raise_it() -> None:
+        raise error
+
+    rig.recorders[0].on_connect = raise_it
+    rig.hear(VERSION, created(0), created(1), event(0, [1.5]), event(1, [2.5]))
+    assert rig.recorders[0].story == ["connected", "failed", "update"]
+    assert rig.recorders[0].errors == [error]
+    assert rig.recorders[1].values == [2.5]
+    assert rig.owner.told == [("ready", "")]
+
+
+@in_loop
+async def test_the_owner_is_told_how_many_elements_there_can_be() -> None:
+    rig = Rig("PV", "OTHER")
+    rig.hear(VERSION, created(0, count=5), created(1))
+    assert rig.owner.created == [("PV", 5), ("OTHER", 1)]
+
+
 @in_loop
 async def test_a_name_that_is_not_ascii_is_created_with_the_bytes_it_was_searched_with() -> None:
     rig = Rig("PV:µ", "PV:温度")

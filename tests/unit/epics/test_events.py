@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from forwarder.chars import asks_for_text
 from forwarder.chars import text as text_of
 from forwarder.epics.ca import events
 from forwarder.model import ChannelType, Value, ValueType
@@ -97,6 +98,10 @@ TEXTS = {
     "UTF-8": ("5 µm".encode(), "5 µm"),
     "not UTF-8": (b"5 \xb5m", "5 µm"),
     "full": (b"x" * 40, "x" * 40),
+    "a character cut": (b"x" * 38 + b"\xc2", "x" * 38),
+    "a character cut, without a NUL": (b"x" * 38 + b"\xe2\x82", "x" * 38),
+    "another character, then one cut": ("5 µ".encode() + b"\xc2", "5 µ"),
+    "a letter of Latin-1 that looks cut": (b"5 \xc5", "5 Å"),
 }
 
 
@@ -159,10 +164,40 @@ def test_characters_are_a_text_where_the_name_says_so(largest: int) -> None:
     assert events.channel_type(characters, largest, "PV.DESC").element is ValueType.UINT8
 
 
+@pytest.mark.parametrize(
+    ("name", "is_text"),
+    [
+        ("PV.DESC$", True),
+        ("PV.VAL$", True),
+        ('PV.DESC${"dbnd":{"d":1}}', True),
+        ("PV.VAL$[0:5]", True),
+        ('PV.DESC{"dbnd":{"d":1}}', False),
+        ("PV.VAL[0:5]", False),
+        ('PV{"sync":{"while":"$[0]"}}', False),
+        ('PV.VAL{"sync":{"while":".a$[0]"}}', False),
+        ("XF:{Dif$[1]-Ax:Del}Mtr.RBV", False),
+        ("XF:{Dif-Ax:Del}Mtr.DESC${}", True),
+    ],
+)
+def test_a_name_asks_for_text_before_its_filter(name: str, is_text: bool) -> None:
+    assert asks_for_text(name) == is_text
+
+
 @pytest.mark.parametrize("native", ["INT", "FLOAT", "CHAR", "LONG", "DOUBLE"])
-@pytest.mark.parametrize(("raw", "text"), [*TEXTS.values()][:-1], ids=[*TEXTS][:-1])
+@pytest.mark.parametrize(
+    ("raw", "text"),
+    [
+        (b"", ""),
+        (b"mm\0\xffold", "mm"),
+        ("5 µm".encode(), "5 µm"),
+        (b"5 \xb5m", "5 µm"),
+        (b"\xc5", "Å"),
+        (b"sixsix\xc2", "sixsix"),
+        (b"sixsix7\xc2", "sixsix7"),
+    ],
+)
 def test_units_of_every_type(native: str, raw: bytes, text: str) -> None:
-    payload = properties(1, NATIVE[native], units=raw[:8])[16:]
+    payload = properties(1, NATIVE[native], units=raw)[16:]
     assert events.description(NATIVE[native] + 28, payload) == (text, ())
 
 
@@ -170,6 +205,11 @@ def test_units_of_every_type(native: str, raw: bytes, text: str) -> None:
 def test_enum_strings(choices: tuple[str, ...]) -> None:
     payload = properties(1, NATIVE["ENUM"], choices=[choice.encode("latin-1") for choice in choices])[16:]
     assert events.description(31, payload) == ("", choices)
+
+
+def test_an_enum_string_that_was_cut_ends_with_a_whole_character() -> None:
+    payload = properties(1, NATIVE["ENUM"], choices=[b"x" * 24 + b"\xc2", b"y" * 25 + b"\xc2", b"1 \xc5"])[16:]
+    assert events.description(31, payload) == ("", ("x" * 24, "y" * 25, "1 Å"))
 
 
 def test_more_enum_strings_than_there_is_room_for_are_as_many_as_there_is_room_for() -> None:

@@ -1,9 +1,9 @@
 """What the adapter does with whatever the library may say, without any network."""
 
 import asyncio
+import itertools
 import threading
 import time
-import traceback
 from collections import deque
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -22,9 +22,21 @@ from forwarder.epics.pva_channel import Event, IllegalMove, State, after
 from forwarder.model import ChannelType, ValueType
 from forwarder.settings.types import PvAccessSettings
 from tests.support.ca_client import Recorder, Run, running, until
-from tests.support.pva import NEW_YEAR_S, stamped
+from tests.support.pva import ALARM, NEW_YEAR_S, TIME, stamped
 
-DOUBLE = NTScalar("d", display=True).type
+DOUBLE = NTScalar("d", display=True, control=True, valueAlarm=True).type
+PIXELS = np.arange(6, dtype="u1")
+IMAGE = Type(
+    [
+        ("value", "v"),
+        ("codec", ("S", None, [("name", "s")])),
+        ("uniqueId", "i"),
+        ("dimension", ("aS", None, [("size", "i")])),
+        ("attribute", ("aS", None, [("name", "s")])),
+    ],
+    id="epics:nt/NTNDArray:1.0",
+)
+"""Of which one may say that it holds anything."""
 FLOAT64 = ChannelType(ValueType.FLOAT64, is_array=False)
 
 
@@ -270,49 +282,69 @@ def test_what_cannot_be_read_is_counted_and_the_next_update_is_forwarded(run: Ru
         async with client() as (pv_access, context):
             recorder = Recorder("PV")
             pv_access.subscribe(recorder)
-            texts = NTScalar("as").type
-            context.monitors[0].give(stamped(texts, ["a"]), stamped(texts, [b"\xb0"]), stamped(texts, ["b"]))
-            await until(lambda: recorder.values == [["a"], ["b"]])
-            assert [type(error) for error in recorder.errors] == [UnicodeDecodeError]
+            context.monitors[0].give(*(Value(IMAGE, {"value": pixels}) for pixels in (PIXELS, "no pixels", PIXELS)))
+            await until(lambda: len(recorder.updates) == 2)
+            assert recorder.story == ["connected", "update", "failed", "update"]
             assert pv_access.counts()["failed_updates"] == 1
 
     run(main())
 
 
-def test_a_structure_without_a_value_is_counted_and_may_change(run: Run[None]) -> None:
+def test_a_library_that_raises_for_one_item_is_asked_for_the_next(run: Run[None]) -> None:
     async def main() -> None:
         async with client() as (pv_access, context):
-            recorder = Recorder("PV")
+            recorder, other = Recorder("PV"), Recorder("OTHER")
             pv_access.subscribe(recorder)
-            strange = Value(Type([("x", "d")]), {"x": 1.0})
-            context.monitors[0].give(strange, strange)
-            await until(lambda: len(recorder.errors) == 2)
-            assert recorder.story == ["failed", "failed"]
-            assert pv_access.counts()["failed_updates"] == 2
-            context.monitors[0].give(Disconnected(), double(1))
-            await until(lambda: recorder.updates)
-            assert recorder.story == ["failed", "failed", "connected", "update"]
-            context.monitors[0].give(Finished())
-            await until(lambda: len(context.monitors) == 2)
-            context.monitors[1].give(strange, Finished())
-            await until(lambda: len(context.monitors) == 3)
-            context.monitors[2].give(double(2))
-            await until(lambda: recorder.values == [1, 2])
-            assert recorder.count("failed") == 3
-            assert recorder.count("disconnected") == 1
+            pv_access.subscribe(other)
+            for monitor in context.monitors:
+                monitor.give(double(1), *(later(n) for n in range(40)))
+            error = RuntimeError("a bug")
+            pop, calls = context.monitors[0].pop, itertools.count(1)
+
+            def raise_each_third_time() -> Any:
+                if next(calls) % 3 == 0:
+                    raise error
+                return pop()
+
+            pv_access._channels[recorder].pop = raise_each_third_time  # pyright: ignore[reportPrivateUsage]
+            await until(lambda: len(recorder.updates) == len(other.updates) == 41)
+            assert recorder.values == other.values
+            assert {*recorder.errors} == {error}
+            assert pv_access.counts()["failed_updates"] == len(recorder.errors)
 
     run(main())
 
 
-def test_a_structure_without_a_value_holds_on_to_none_of_its_updates(run: Run[None]) -> None:
+def test_a_structure_without_a_value_connects_and_says_what_it_has(
+    run: Run[None], caplog: pytest.LogCaptureFixture
+) -> None:
     async def main() -> None:
         async with client() as (pv_access, context):
             recorder = Recorder("PV")
             pv_access.subscribe(recorder)
-            structure = Type([("x", "d")])
-            context.monitors[0].give(*(Value(structure, {"x": 1.0}) for _ in range(100)))
-            await until(lambda: len(recorder.errors) == 100)
-            assert len(list(traceback.walk_tb(recorder.errors[-1].__traceback__))) < 5
+            structure = Type([("x", "d"), ("alarm", ALARM), ("timeStamp", TIME)])
+            strange = Value(structure, {"x": 1.0, "timeStamp": {"secondsPastEpoch": NEW_YEAR_S}})
+            strange["alarm"] = {"severity": 1, "status": 1, "message": "HIGH"}
+            moved = Value(structure, {"x": 2.0, "timeStamp": {"secondsPastEpoch": NEW_YEAR_S + 1}})
+            moved.unmark()
+            moved.mark("x")
+            context.monitors[0].give(strange, moved, Disconnected(), strange)
+            await until(lambda: len(recorder.updates) == 3)
+            assert recorder.story == ["connected", "update", "disconnected", "connected", "update"]
+            assert recorder.kinds == [ChannelType(ValueType.UNKNOWN, is_array=False)] * 2
+            assert [(time_ns // 10**9, *alarm) for _, time_ns, *alarm in recorder.updates] == [
+                (NEW_YEAR_S, 4, 1),
+                (NEW_YEAR_S + 1, 4, 1),
+                (NEW_YEAR_S, 4, 1),
+            ]
+            assert pv_access.counts()["subscribed"] == 1
+            assert pv_access.counts()["failed_updates"] == 0
+            context.monitors[0].give(Disconnected(), double(7))
+            await until(lambda: recorder.values[-1] == 7)
+            assert recorder.kinds[-1] == FLOAT64
+            assert [record.getMessage() for record in caplog.records] == [
+                "PV has no value that could be forwarded, its fields are x, alarm, timeStamp"
+            ]
 
     run(main())
 
@@ -358,19 +390,38 @@ def test_a_description_is_told_again_to_those_who_ask_for_it(run: Run[None]) -> 
     run(main())
 
 
-@pytest.mark.parametrize("seconds", [-1, -(2**63)])
-def test_a_time_before_1970_is_no_time(run: Run[None], seconds: int) -> None:
+@pytest.mark.parametrize(
+    ("seconds", "nanoseconds"),
+    [(-1, 2**31 - 1), (-(2**63), 0), (0, 0), (0, -1), (9_223_372_036, 0), (2**63 - 1, 0), (9_223_372_035, 2**31 - 1)],
+)
+def test_a_time_that_63_bits_of_nanoseconds_do_not_hold_is_no_time(
+    run: Run[None], seconds: int, nanoseconds: int
+) -> None:
     async def main() -> None:
         async with client() as (pv_access, context):
             recorder, monitor = await subscribed(pv_access, context)
             begin = time.time_ns()
             odd = later(1)
             odd["timeStamp.secondsPastEpoch"] = seconds
-            odd["timeStamp.nanoseconds"] = 2**31 - 1
+            odd["timeStamp.nanoseconds"] = nanoseconds
             monitor.give(odd)
             await until(lambda: len(recorder.updates) == 2)
             assert begin <= recorder.updates[1][1] <= time.time_ns()
             assert pv_access.counts()["updates_without_time"] == 1
+
+    run(main())
+
+
+def test_the_last_time_that_63_bits_hold_is_one(run: Run[None]) -> None:
+    async def main() -> None:
+        async with client() as (pv_access, context):
+            recorder, monitor = await subscribed(pv_access, context)
+            late = later(1)
+            late["timeStamp"] = {"secondsPastEpoch": 9_223_372_035, "nanoseconds": 999_999_999}
+            monitor.give(late)
+            await until(lambda: len(recorder.updates) == 2)
+            assert recorder.updates[1][1] == 9_223_372_035_999_999_999
+            assert pv_access.counts()["updates_without_time"] == 0
 
     run(main())
 
@@ -444,13 +495,14 @@ def test_enum_strings_are_told_and_a_change_of_them_alone_is_no_update(run: Run[
     run(main())
 
 
-def test_a_change_of_limits_alone_is_no_update(run: Run[None]) -> None:
+@pytest.mark.parametrize("field", ["display.limitHigh", "control.limitLow", "valueAlarm.highAlarmLimit"])
+def test_a_change_of_limits_alone_is_no_update(run: Run[None], field: str) -> None:
     async def main() -> None:
         async with client() as (pv_access, context):
             recorder, monitor = await subscribed(pv_access, context)
             limits = double(0)
             limits.unmark()
-            limits["display.limitHigh"] = 20.0
+            limits[field] = 20.0
             monitor.give(limits, later(1))
             await until(lambda: len(recorder.updates) == 2)
             assert recorder.values == [0, 1]

@@ -7,7 +7,7 @@ import pytest
 from p4p import Type, Value
 from p4p.nt import NTEnum, NTNDArray, NTScalar, NTTable
 
-from forwarder.epics.pva_structures import Layout, UnknownStructure, layout_of
+from forwarder.epics.pva_structures import Layout, layout_of
 from forwarder.model import Attribute, ChannelType, Image, Table, ValueType
 from tests.support.pva import ALARM, NEW_YEAR_S, TIME, stamped
 
@@ -90,6 +90,25 @@ def test_a_string_that_is_not_utf8_is_latin1() -> None:
     assert read(stamped(NTScalar("s").type, b"20 \xb0C"))[1] == "20 °C"
 
 
+def test_an_array_of_strings_may_have_some_that_are_not_utf8() -> None:
+    fields = stamped(NTScalar("as").type, ["µ", b"20 \xb0C", b"x" * 38 + b"\xc2"])
+    assert read(fields) == (
+        ChannelType(ValueType.STRING, is_array=True),
+        ["µ", "20 °C", "x" * 38],
+        NEW_YEAR_S,
+        123_456_789,
+    )
+
+
+def test_texts_of_tables_and_images_may_be_latin1() -> None:
+    table = NTTable([("n", "d"), ("name", "s")]).wrap([{"n": 1.5, "name": b"\xb0"}])
+    table["labels"] = ["n", b"\xb5m"]
+    assert read(table)[1] == Table({"n": [1.5], "µm": ["°"]})
+    image = NTNDArray().wrap(np.arange(6).reshape(2, 3))
+    image["attribute"] = [{"name": "one", "value": b"\xb0"}, {"name": "two", "value": ["µ", b"\xb0"]}]
+    assert read(image)[1].attributes == (Attribute("one", "°"), Attribute("two", ["µ", "°"]))
+
+
 def test_a_table_by_its_labels() -> None:
     table = NTTable([("t", "d"), ("name", "s"), ("on", "?"), ("n", "L")])
     fields = table.wrap(
@@ -147,19 +166,27 @@ def test_an_image_that_was_never_taken() -> None:
         Type([]),
         Type([("x", "d")]),
         Type([("value", "v")]),
-        Type([("value", ("S", None, [("x", "d")])), ("alarm", ALARM), ("timeStamp", TIME)]),
-        Type([("value", ("U", None, [("x", "d")]))]),
+        Type([("value", ("S", None, [("x", "d")])), ("display", ("S", None, [("units", "s")]))]),
+        Type([("value", ("U", None, [("x", "d")]))], id="epics:nt/NTUnion:1.0"),
         Type([("labels", "as")], id="epics:nt/NTTable:1.0"),
     ],
 )
-def test_what_cannot_be_forwarded(structure: Type) -> None:
-    with pytest.raises(UnknownStructure):
-        layout(Value(structure))
+def test_a_structure_that_is_not_known_has_nothing_for_a_value(structure: Type) -> None:
+    of = layout(Value(structure))
+    assert (of.kind, of.properties) == (ChannelType(ValueType.UNKNOWN, is_array=False), ())
+    assert of.read(Value(structure)) == ("", 0, 0)
+
+
+def test_a_structure_that_is_not_known_may_have_an_alarm_and_a_time() -> None:
+    structure = Type([("x", "d"), ("alarm", ALARM), ("timeStamp", TIME)])
+    of = layout(Value(structure))
+    assert of.read(Value(structure, {"timeStamp": {"secondsPastEpoch": 5, "nanoseconds": 6}})) == ("", 5, 6)
+    assert (of.severity, of.message) == (b"alarm.severity", b"alarm.message")
 
 
 def test_what_says_that_only_the_properties_changed() -> None:
-    of = layout(Value(NTScalar("d", display=True, control=True).type))
-    assert (of.properties, of.units) == ((b"display",), b"display.units")
+    of = layout(Value(NTScalar("d", display=True, control=True, valueAlarm=True).type))
+    assert (of.properties, of.units) == ((b"display", b"control", b"valueAlarm"), b"display.units")
     assert of.news == (b"value", b"alarm", b"timeStamp")
     of = layout(Value(NTEnum(display=True).type))
     assert of.properties == (b"display", b"value.choices")
