@@ -37,6 +37,7 @@ _SHORTEST_LINGER_S = 0.001
 _MAX_REQUEST_BYTES = 32 * 1024 * 1024
 """A broker closes the connection on a request of more than socket.request.max.bytes, 100 MiB if not told otherwise."""
 _CLUSTER_AUTHORIZATION_FAILED = 31
+_SHOWN_REFUSALS = 20
 
 
 class Sender:
@@ -54,6 +55,8 @@ class Sender:
         self._tick_comes = tick or self._linger
         self.beats = 0
         """How often it looked for something to send: goes up as long as it is not stuck."""
+        self.refused_pvs: dict[str, str] = {}
+        """PVs of which a message was refused for good, and why; the newest last."""
         self.requests = 0
         """Produce requests sent."""
         self._cluster = cluster
@@ -235,6 +238,11 @@ class Sender:
                 self._progress.set()
                 if dropped is not None:
                     name = dropped[0].decode("utf-8", "replace")
+                    # The newest ones, as many as somebody wants to read.
+                    self.refused_pvs.pop(name, None)
+                    self.refused_pvs[name] = f"{queue.lane.topic}: {reason}"
+                    if len(self.refused_pvs) > _SHOWN_REFUSALS:
+                        del self.refused_pvs[next(iter(self.refused_pvs))]
                     self._fault(queue, self._refusals).occurred(f"dropped a message of {name}: {reason}")
             case Outcome.ANOTHER_IDENTITY:
                 partition.forget_identity()

@@ -151,6 +151,7 @@ class TestBadRecords:
                 assert dict(rig.lane(small).dropped) == {"larger than the broker takes": 2}
                 assert rig.lane(small).waiting_bytes == 0
                 assert rig.lane(other).dropped.total() == 0
+                assert rig.sender.refused_pvs == {"IN:DEMO:IMAGE": f"{small}: larger than the broker takes"}
 
         asyncio.run(work())
         for topic in (small, other):
