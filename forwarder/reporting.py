@@ -119,7 +119,7 @@ class Reporting:
             "dropped_by_reason": dict(dropped),
             "pvs": dict(pipeline.states()),
             "clients": {transport.name.lower(): dict(client.counts()) for transport, client in facts.clients.items()},
-            "refused_by_kafka": {pv: why for sender in facts.senders.values() for pv, why in sender.refused_pvs.items()},
+            "refused_by_kafka": {k: v for sender in facts.senders.values() for k, v in sender.refused_pvs.items()},
             "topics_in_trouble": {k: v for sender in facts.senders.values() for k, v in sender.problems().items()},
         }
 
