@@ -5,7 +5,7 @@ PIP := .venv/bin/python -m pip --disable-pip-version-check
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help install demo test fuzz check bench lint format types floors constraints clean
+.PHONY: help install demo test faults fuzz check bench lint format types floors constraints clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -18,6 +18,10 @@ demo: .venv/.has-demo ## show the whole chain at work until Ctrl-C, or for SECON
 test: .venv/.has-test ## run all tests; ARGS=... goes to pytest
 	@tests/support/need.sh
 	.venv/bin/python -m pytest $(ARGS)
+
+faults: .venv/.has-test ## break everything around a forwarder, for a minute each or SECONDS=...; a table says what came of it
+	@tests/support/need.sh
+	FAULT_SECONDS=$(or $(SECONDS),60) .venv/bin/python -m pytest tests/faults $(ARGS)
 
 fuzz: .venv/.has-test ## damage configuration messages in INPUTS=... ways, those of SEED=..., and say what was believed
 	@tests/support/need.sh
@@ -32,6 +36,10 @@ check: lint types floors .venv/.has-bench ## what to run before a push: all but 
 bench: .venv/.has-bench ## measure; IOC=... and SECONDS=... choose what and for how long
 	@tests/support/need.sh
 	.venv/bin/python -m benchmarks $(if $(IOC),--ioc $(IOC)) $(if $(SECONDS),--seconds $(SECONDS))
+
+soak: .venv/.has-test ## run for MINUTES=20 with streams coming and going: does anything grow, is anything lost?
+	@tests/support/need.sh
+	.venv/bin/python -m benchmarks.soak $(if $(MINUTES),--minutes $(MINUTES))
 
 lint: .venv/.has-test ## ruff: faults and format
 	.venv/bin/ruff check

@@ -45,13 +45,18 @@ class ForwarderProcess(Server):
         pva_addresses: Iterable[str] = (),
         flags: Sequence[str] = (),
         environment: Mapping[str, str] | None = None,
+        within: Sequence[str] = (),
     ) -> None:
-        """`flags` come last on the command line; `environment` wins over what is set here."""
+        """`flags` come last on the command line; `environment` wins over what is set here.
+
+        `within` is a command that runs another one.
+        """
         super().__init__()
         self._folder = Path(tempfile.mkdtemp(prefix="forwarder-"))
         self._broker = broker
         self._topics = topics
         self._command = [
+            *within,
             *(sys.executable, "-m", "forwarder", "run"),
             *("--config-topic", f"{broker}/{topics.config}"),
             *("--status-topic", f"{broker}/{topics.status}"),
@@ -76,6 +81,16 @@ class ForwarderProcess(Server):
         self._read_status(lambda records: bool(_statuses(records, child.pid)) or child.exit_code is not None)
         if child.exit_code is not None:
             raise TimeoutError(f"the forwarder ended with exit code {child.exit_code} before its first status")
+
+    def launch(self) -> None:
+        """As `start`, without waiting for a sign of life: Kafka may be away."""
+        if self._child is not None and self._child.exit_code is None:
+            raise RuntimeError("forwarder runs already")
+        self._child = self._launch()
+
+    def wait_until_ready(self) -> None:
+        """Returns when the process that was launched last has sent its first status."""
+        self._wait_until_ready(self.child)
 
     def statuses(self) -> list[dict[str, Any]]:
         """What the status messages of the process that was started last say, oldest first."""

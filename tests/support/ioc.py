@@ -6,7 +6,7 @@ import re
 import shutil
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import TypeAlias
@@ -30,7 +30,10 @@ class EpicsIoc(EpicsServer):
     Its macros must be expanded. On `start` all records have the values of the database again.
     """
 
-    def __init__(self, database: str) -> None:
+    def __init__(
+        self, database: str, *, within: Sequence[str] = (), environment: Mapping[str, str] | None = None
+    ) -> None:
+        """`within` is a command that runs another one; `environment` wins over what is set here."""
         record = _FIRST_RECORD.search(database)
         if record is None:
             raise ValueError("the database has no record")
@@ -43,6 +46,8 @@ class EpicsIoc(EpicsServer):
         self._database = self._folder / "records.db"
         self._database.write_text(database)
         self._orders = itertools.count()
+        self._within = within
+        self._more_environment = environment or {}
 
     @property
     def pva_address(self) -> str:
@@ -63,11 +68,12 @@ class EpicsIoc(EpicsServer):
             "EPICS_PVA_BROADCAST_PORT": str(self.pva_broadcast_port),
             "EPICS_PVA_AUTO_ADDR_LIST": "NO",
             "EPICS_PVA_ADDR_LIST": LOOPBACK,
+            **self._more_environment,
         }
 
     def _launch(self) -> Child:
         command = without_real_time([sys.executable, "-m", "pvxslibs.ioc", "-d", str(self._database)])
-        return spawn("ioc", command, environment=self._environment())
+        return spawn("ioc", [*self._within, *command], environment=self._environment())
 
     def serve(self, database: str) -> None:
         """Serve these records from the next start on; the first must have the name of the first one before."""

@@ -1,0 +1,58 @@
+"""The topic of the data is deleted, and after a while it is made again.
+
+What Kafka had acknowledged by then is gone with the topic. All that was acknowledged later has to be in the new one:
+every value from a time on at which the broker did not know the topic any more.
+"""
+
+import time
+from collections.abc import Callable
+
+import numpy as np
+from confluent_kafka.admin import AdminClient
+
+from tests.faults.chain import PVS, SCAN_S, Chain, lasting
+from tests.faults.judge import Values, judge
+from tests.faults.log import check_said_once_and_over
+from tests.faults.topic import Ints
+from tests.support.ioc import EpicsIoc
+from tests.support.kafka import Broker
+from tests.support.waiting import wait_until
+
+Unique = Callable[[str], str]
+
+
+def test_a_topic_that_is_deleted_and_made_again(broker: Broker, ioc: EpicsIoc, unique: Unique) -> None:
+    with Chain(broker, ioc, unique) as chain:
+        before = chain.values()
+        broker.delete_topic(chain.topic)
+        client = AdminClient({"bootstrap.servers": broker.address})
+        wait_until(lambda: chain.topic not in client.list_topics(timeout=10).topics, what="the topic is gone")
+        gone_ns = time.time_ns()
+        lasted_s = lasting()
+        broker.create_topic(chain.topic)
+        chain.over(lasted_s)
+        check_said_once_and_over(chain.process, f"topic {chain.topic} at {broker.address}")
+        counted = chain.finish()
+        after = chain.values()
+    verdict = judge(after)
+    first, last = after.ends()
+    steps_ns = int(SCAN_S * 1e9)
+    late = np.maximum(after.time_ns[first] - gone_ns, 0) // steps_ns
+    chain.report("data topic deleted and made again", verdict.missing + int(late.sum()), verdict.duplicated)
+    assert verdict.pvs == PVS
+    assert (verdict.missing, verdict.duplicated, verdict.backwards) == (0, 0, 0)
+    assert not late.any(), "the first value of each PV in the new topic is that of the next scan, at the latest"
+    assert counted["messages_dropped"] == 0
+    assert chain.received == chain.acknowledged
+    # Each PV counts by one, so that this is what came in all: what was read of the old topic, what went with it, and
+    # what the new one holds.
+    first_before, _ = before.ends()
+    skipped = _skipped_at_start(before)
+    of_all = after.value[last] - before.value[first_before] + 1 - skipped
+    assert of_all.sum() == chain.received
+
+
+def _skipped_at_start(values: Values) -> Ints:
+    """Counts between the first value of each PV and its second, which the IOC may leave out."""
+    first, _ = values.ends()
+    return values.value[first + 1] - values.value[first] - 1
