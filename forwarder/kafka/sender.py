@@ -72,6 +72,7 @@ class Sender:
         self._full = RepeatingFault(log, "the memory for waiting messages is full", time.monotonic, logging.ERROR)
         self._anonymous = RepeatingFault(log, f"{cluster.name} gives no producer identity", time.monotonic)
         self._failed = RepeatingFault(log, f"a request to {cluster.name} has failed", time.monotonic, logging.ERROR)
+        self._broker_faults: dict[int, RepeatingFault] = {}
         self._topic_faults: dict[str, RepeatingFault] = {}
         self._denied: set[str] = set()
         """Topics that the account may see and not write to, which shows only in the answer to a message."""
@@ -211,8 +212,10 @@ class Sender:
             for topic, answers in response.topics:
                 for number, error_code, *_ in answers:
                     self._answered(by_name.pop((topic, number)), error_code, loop.time())
+            self._fault_of(broker).over()
         except KafkaAway as error:
-            self._away.occurred(error)
+            # Told for itself: the cluster is not away while another broker answers.
+            self._fault_of(broker).occurred(error)
             self._stale.set()
         finally:
             for partition in partitions:
@@ -257,6 +260,13 @@ class Sender:
                     self._fault(queue, self._partition_faults).occurred(
                         f"the broker answers with the error {error_code}"
                     )
+
+    def _fault_of(self, broker: int) -> RepeatingFault:
+        fault = self._broker_faults.get(broker)
+        if fault is None:
+            what = f"broker {broker} of Kafka at {self._cluster.name} is away"
+            fault = self._broker_faults[broker] = RepeatingFault(log, what, time.monotonic)
+        return fault
 
     def _fault(self, queue: PartitionQueue, faults: dict[PartitionQueue, RepeatingFault]) -> RepeatingFault:
         fault = faults.get(queue)

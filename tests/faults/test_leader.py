@@ -38,11 +38,6 @@ def afterwards(brokers: Brokers, ioc: EpicsIoc) -> Iterator[Chain]:
         yield chain
 
 
-@pytest.mark.xfail(
-    strict=True,
-    raises=AssertionError,
-    reason="a leader that is gone is told at every try, because another broker answers in between",
-)
 def test_a_leader_that_is_gone_is_said_once(afterwards: Chain) -> None:
     check_said_once_and_over(afterwards.process, afterwards.kafka.address)
 
