@@ -21,6 +21,7 @@ from .epics.simulated import Simulated
 from .errors import BadCommand, BadSetting, BadStream
 from .faults import RepeatingFault
 from .forever import nothing_more
+from .idle import WhenIdle
 from .kafka.cluster import Cluster
 from .kafka.config_topic import ConfigMessage, ConfigTopic
 from .kafka.sender import Sender, partition_of
@@ -83,11 +84,12 @@ class Service:
         self._repeats = Repeats(settings.repeat_period_s)
         clocks = Clocks(time.time_ns, time.monotonic)
         self.pipeline = Pipeline(self.outbox, self._repeats, clocks, settings.service_id, settings.times)
-        self._ticker = Ticker(settings.producer.linger_s)
+        self._idle = WhenIdle()
+        self._ticker = Ticker(settings.producer.linger_s, when_idle=self._idle.call)
         hold = self._ticker.hold
         self.clients: Mapping[Transport, Client] = {
             Transport.CA: ChannelAccess(settings.ca, settings.never_connected_after_s, hold),
-            Transport.PVA: PvAccess(settings.pva, settings.never_connected_after_s, hold),
+            Transport.PVA: PvAccess(settings.pva, settings.never_connected_after_s, hold, self._idle.call),
             Transport.FAKE: Simulated(settings.fake_period_s),
         }
         self._stop = asyncio.Event()
@@ -142,6 +144,7 @@ class Service:
         storage = {"problem": self._storage.problem} if self._storage else {"problem": "there is no storage topic"}
         load = {
             "busy": round(self._load.busy, 3),
+            "waiting": round(self._load.waiting, 3),
             "lag_s": round(self._load.lag_s, 3),
             "overloaded": self._load.overloaded,
         }
@@ -376,7 +379,7 @@ class Service:
         told: list[str] = []
         backlog = RepeatingFault(log, "Kafka does not take what comes", time.monotonic)
         while True:
-            self._load.look(interval_s)
+            self._load.look(interval_s, self._idle.waited_s)
             if self._spooling is not None and self._spooling.bytes:
                 backlog.occurred("what waits for it goes to disk")
             else:

@@ -6,6 +6,8 @@ beat adds its period to the latency once.
 """
 
 import asyncio
+from collections.abc import Callable
+from functools import partial
 from typing import Protocol
 
 _SHORTEST_PERIOD_S = 0.001
@@ -22,7 +24,11 @@ class Readable(Protocol):
 class Ticker:
     """Ticks at its period while anything is held, and seldom while nothing is."""
 
-    def __init__(self, period_s: float, idle_period_s: float = 0.1) -> None:
+    def __init__(
+        self, period_s: float, idle_period_s: float = 0.1, when_idle: Callable[[Callable[[], None]], None] | None = None
+    ) -> None:
+        """`when_idle` calls back when the loop has nothing else to do; without it, that is at once."""
+        self._when_idle = when_idle
         self._period_s = max(period_s, _SHORTEST_PERIOD_S)
         self._idle_period_s = max(period_s, idle_period_s)
         self.beats = 0
@@ -31,12 +37,20 @@ class Ticker:
         self._busy = asyncio.Event()
         self._next: asyncio.Future[None] | None = None
 
-    def hold(self, transport: Readable | None) -> None:
-        """Something has come: do not read this transport until the next tick. None: there is nothing to hold back."""
+    def hold(self, transport: Readable | None, flows: bool = False) -> None:
+        """Something has come: do not read this transport until the next tick. None: there is nothing to hold back.
+
+        One that flows is read again as soon as all else has had its turn.
+        """
         self._busy.set()
-        if transport is not None and not transport.is_closing():
+        if transport is None or transport.is_closing():
+            return
+        if not flows:
             transport.pause_reading()
             self._held.append(transport)
+        elif self._when_idle is not None:
+            transport.pause_reading()
+            self._when_idle(partial(_resume, transport))
 
     async def tick(self) -> None:
         """Wait until everything that was held has been read at the next tick."""
@@ -71,8 +85,12 @@ class Ticker:
     async def _read(self) -> None:
         held, self._held = self._held, []
         for transport in held:
-            if not transport.is_closing():
-                transport.resume_reading()
+            _resume(transport)
         # One turn of the loop polls the sockets, and the next runs after what they brought has been taken in.
         await asyncio.sleep(0)
         await asyncio.sleep(0)
+
+
+def _resume(transport: Readable) -> None:
+    if not transport.is_closing():
+        transport.resume_reading()

@@ -304,9 +304,15 @@ class PvAccess:
     """The client. It belongs to the event loop it was started in; only `_noted` runs elsewhere."""
 
     def __init__(
-        self, settings: PvAccessSettings, never_connected_after_s: float, came: Callable[[None], None] | None = None
+        self,
+        settings: PvAccessSettings,
+        never_connected_after_s: float,
+        came: Callable[[None], None] | None = None,
+        when_idle: Callable[[Callable[[], None]], None] | None = None,
     ) -> None:
-        """`came` is told, with None, when updates have come and have been read."""
+        """`came` is told, with None, when updates have come and have been read; `when_idle` calls back when the loop
+        has nothing else to do, without it that is at once."""
+        self._when_idle = when_idle
         self.beats = 0
         self._came = came
         self._settings = settings
@@ -476,7 +482,10 @@ class PvAccess:
             self._take(ready.popleft())
             if loop.time() > stop_at and ready:
                 self._woken = True
-                self._look = loop.call_soon(self._take_all)
+                if self._when_idle is not None:
+                    self._when_idle(self._take_all)
+                else:
+                    self._look = loop.call_soon(self._take_all)
                 return
         self._looked_at = loop.time()
         if self._came is not None:

@@ -12,6 +12,8 @@ _FULL = 0.95
 _FREE = 0.85
 _LAG_S = 0.5
 """A turn of the loop that is later than this is late for everybody."""
+_WAITING = 0.3
+"""Part of the time; a process that gets less than a core never uses all of one."""
 _LOOKS = 3
 """In a row, until it is more than a burst."""
 
@@ -25,25 +27,34 @@ class Load:
         """Part of a core that was used since the look before."""
         self.lag_s = 0.0
         """How much later than asked for the last look came."""
+        self.waiting = 0.0
+        """Part of the time in which updates had to wait for the loop."""
         self.overloaded = False
+        self._waited_s = 0.0
         self._clock = clock
         self._cpu = cpu
         self._before = clock(), cpu()
         self._full_looks = 0
         self._fault = RepeatingFault(log, "the core of the event loop is full", clock)
 
-    def look(self, asked_s: float) -> None:
-        """Measure since the look before; `asked_s` is how long that was meant to be."""
+    def look(self, asked_s: float, waited_s: float = 0.0) -> None:
+        """Measure since the look before; `asked_s` is how long that was meant to be.
+
+        `waited_s` is how long what comes had to wait for the loop to have nothing else to do, since the start.
+        """
         now, cpu = self._clock(), self._cpu()
         then, cpu_then = self._before
         self._before = now, cpu
         elapsed_s = max(now - then, 1e-9)
         self.busy = min((cpu - cpu_then) / elapsed_s, 1.0)
         self.lag_s = max(0.0, elapsed_s - asked_s)
-        self._full_looks = self._full_looks + 1 if self.busy >= _FULL or self.lag_s >= _LAG_S else 0
+        self.waiting = min((waited_s - self._waited_s) / elapsed_s, 1.0)
+        self._waited_s = waited_s
+        full = self.busy >= _FULL or self.lag_s >= _LAG_S or self.waiting >= _WAITING
+        self._full_looks = self._full_looks + 1 if full else 0
         if self._full_looks >= _LOOKS:
             self.overloaded = True
             self._fault.occurred("updates may wait with their servers, which merge them then")
-        elif self.overloaded and self.busy < _FREE and self.lag_s < _LAG_S:
+        elif self.overloaded and not full and self.busy < _FREE:
             self.overloaded = False
             self._fault.over()

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.faults.chain import DATABASE, FAULT_S, PVS, Chain, lasting
+from tests.faults.chain import DATABASE, FAULT_S, Chain, lasting
 from tests.support.ioc import EpicsIoc
 from tests.support.kafka import Broker
 
@@ -69,11 +69,11 @@ def test_the_clock_of_the_ioc_is_set(broker: Broker, unique: Unique, tmp_path: P
     clock = _Clock(tmp_path / "offset")
     with EpicsIoc(DATABASE, environment=clock.environment) as ioc, Chain(broker, ioc, unique) as chain:
         clock.set(-_HOUR_S)
-        half_s = lasting(min(FAULT_S, _LONGEST_S) / 2)
+        half_s = lasting(max(2 * _NOTICED_S, min(FAULT_S, _LONGEST_S) / 2))
         clock.set(_HOUR_S)
         lasting(half_s)
         clock.set(0)
         chain.over(2 * half_s)
         chain.nothing_is_lost("clock of the IOC set by an hour, back and forward")
-        assert chain.counted["updates_out_of_order"] > PVS
-        assert chain.counted["updates_in_the_future"] > PVS
+        assert chain.counted["updates_out_of_order"] > 0
+        assert chain.counted["updates_in_the_future"] > 0

@@ -60,11 +60,11 @@ def test_half_of_the_cpu_that_it_needs(
             load = overloaded.told()[-1].facts["load"]
             overloaded.obeys_in_time()
             overloaded.tells_in_time(since_s)
-        assert carried.acknowledged > _TWICE / 2 * wanted.acknowledged, "what can be carried is carried"
+        assert carried.acknowledged > _TWICE / 4 * wanted.acknowledged, "what can be carried is carried"
         overloaded.stays_in_memory()
         counted = overloaded.ends_well()
         assert counted["messages_dropped"] == 0, "what comes too fast waits with its server"
-        assert load["overloaded"]
+        assert load["overloaded"], load
         assert said(overloaded.process.log, "the core of the event loop is full")
 
 

@@ -12,6 +12,11 @@ missing=()
 java_is_new_enough || missing+=(default-jre-headless)
 command -v mvn >/dev/null || missing+=(maven)
 command -v flatc >/dev/null || missing+=(flatbuffers-compiler)
+# The tests of clocks that are set and networks that are cut say why they are skipped without these.
+if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
+  command -v ip >/dev/null || missing+=(iproute2)
+  command -v faketime >/dev/null || missing+=(faketime)
+fi
 [ ${#missing[@]} -gt 0 ] || exit 0
 
 if [ "$(id -u)" != 0 ] || ! command -v apt-get >/dev/null; then

@@ -90,12 +90,12 @@ class Circuit(asyncio.Protocol):
         *,
         identity: tuple[str, str],
         max_array_bytes: int,
-        hold: Callable[[asyncio.Transport | None], None] | None = None,
+        hold: Callable[[asyncio.Transport | None, bool], None] | None = None,
     ) -> None:
         """`identity` is the host and user name that access rules of the server may ask for.
 
-        `hold` is told when updates have come, and stops the reading until it is worth it again; with None it is only
-        told.
+        `hold` is told when updates have come, and whether so many come that they should be read on as soon as can be;
+        it stops the reading until it is worth it again.
         """
         self._hold = hold
         self.address = address
@@ -249,7 +249,7 @@ class Circuit(asyncio.Protocol):
         if len(data) >= _WORTH_READING:
             self._flows_until = time.monotonic() + _FLOWS_S
         if self._hold and self._transport and self.updates > updates:
-            self._hold(self._transport if time.monotonic() >= self._flows_until else None)
+            self._hold(self._transport, time.monotonic() < self._flows_until)
 
     def _read(self, data: bytes) -> int:
         """Read all whole frames; where the first that is not whole begins. Sets how many bytes that one needs."""

@@ -47,11 +47,11 @@ class ChannelAccess:
         self,
         settings: ChannelAccessSettings,
         never_connected_after_s: float,
-        hold: Callable[[asyncio.Transport | None], None] | None = None,
+        hold: Callable[[asyncio.Transport | None, bool], None] | None = None,
     ) -> None:
         """`hold` is told when updates have come, and stops the reading of their connection until it is worth it again.
 
-        It gets None where the reading goes on. Without it, all is read at once.
+        It is told, too, whether so many come that it is worth it at once. Without it, all is read as it comes.
         """
         self.beats = 0
         self._hold = hold
@@ -209,6 +209,10 @@ class ChannelAccess:
         if circuit.address in self._troubled:
             self._troubled.discard(circuit.address)
             log.info("the server %s:%d is back", *circuit.address)
+            if self._restart_at is None and len(self._pacing):
+                # The others of its PVs are there again too, and need not wait for their turn, or for a beacon.
+                self._restart_at = time.monotonic()
+                self._searching.set()
 
     def circuit_lost(self, circuit: Circuit, reason: str) -> None:
         """The connection is gone, and with it every channel on it."""
