@@ -8,7 +8,7 @@ from typing import Protocol
 
 from .commands import UNKNOWN, Limits, dialect, parse
 from .errors import BadCommand, BadStream
-from .model import Add, Command, Exit, Remove, Replace, Stream, Transport
+from .model import Add, Command, Exit, Remove, RemoveAll, Replace, Stream, Transport
 from .permissions import Permissions
 from .pipeline import Pipeline
 from .route import Route
@@ -67,6 +67,8 @@ class Control:
         self._obeys_exit = settings.obey_exit
         self._limits = Limits(settings.max_message_bytes, settings.max_streams, channel_length=settings.max_name_length)
         self.table = StreamTable()
+        self.unserved = StreamTable()
+        """Streams of an earlier run that the settings do not allow just now: kept, for they may again."""
         self.counts = CommandCounts(Counter(), Counter())
         self._pipeline = pipeline
         self._subscribers = subscribers
@@ -91,13 +93,24 @@ class Control:
             self.obey(command, place)
         self._changed()
 
+    def restore(self, streams: tuple[Stream, ...], place: str) -> None:
+        """Go on with the streams of an earlier run; those that can't be served now are not forgotten."""
+        self.obey(Add(streams), place)
+        labelled = [self._labelled_if_known(stream) for stream in streams]
+        self.unserved.apply(Add(tuple(stream for stream in labelled if stream not in self.table)))
+
     def obey(self, command: Command, place: str) -> None:
         """Do what a command says."""
         if isinstance(command, Exit):
             log.info("%s says exit", place)
             self._leave()
             return
-        changes = self.table.apply(self._possible(command, place))
+        possible = self._possible(command, place)
+        changes = self.table.apply(possible)
+        if isinstance(possible, Replace):
+            possible = RemoveAll()
+        if not isinstance(possible, Add):
+            self.unserved.apply(possible)
         for stream in changes.closed:
             route = self._pipeline.close(stream)
             if route is not None:
@@ -165,6 +178,12 @@ class Control:
     def _labelled(self, stream: Stream) -> Stream:
         label = self._broker_label(stream.broker)
         return stream if label == stream.broker else replace(stream, broker=label)
+
+    def _labelled_if_known(self, stream: Stream) -> Stream:
+        try:
+            return self._labelled(stream)
+        except BadStream:
+            return stream
 
     def _known(self, broker: str) -> str:
         try:

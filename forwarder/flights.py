@@ -104,6 +104,23 @@ class PartitionQueue:
         self.chunks: deque[Chunk] = deque()
         self.in_flight: Flight | None = None
 
+    def unsaved(self) -> list[Chunk]:
+        """The newest chunks that are in memory only: behind all that have a row, so that they can be put behind it."""
+        chunks: list[Chunk] = []
+        for chunk in reversed(self.chunks):
+            if not chunk.only_in_memory:
+                break
+            chunks.append(chunk)
+        return chunks[::-1]
+
+    @property
+    def unsaved_flight(self) -> "Flight | None":
+        """The flight, if it is in memory only and nothing behind it has a row yet, which would be an older one."""
+        flight = self.in_flight
+        if flight is None or not flight.only_in_memory or not all(chunk.only_in_memory for chunk in self.chunks):
+            return None
+        return flight
+
     def take_off(self, fill: Callable[[list[Message]], int]) -> "Flight | None":
         """Take the oldest chunks for one batch; None when nothing waits.
 
@@ -118,8 +135,14 @@ class PartitionQueue:
             chunk = self.chunks[0]
             if flight.messages and chunk.alone:
                 break
+            try:
+                taken = fill(chunk.messages)
+            except BaseException:
+                if flight.messages:
+                    # Nothing of it is on its way.
+                    self.chunks.appendleft(Chunk(flight.messages, flight.size, True, flight.row, flight.born))
+                raise
             self.chunks.popleft()
-            taken = fill(chunk.messages)
             if taken < len(chunk.messages):
                 rest = chunk.messages[taken:]
                 rest_size = memory_of(rest)

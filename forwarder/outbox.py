@@ -26,7 +26,18 @@ _ROW_BYTES = 1_000_000
 class Lane(Account):
     """All that waits for one topic of one cluster."""
 
-    __slots__ = ("append", "incoming", "loading", "partitions", "queued", "restored", "rows", "spools", "unplaced")
+    __slots__ = (
+        "append",
+        "incoming",
+        "loading",
+        "partitions",
+        "queued",
+        "restored",
+        "rows",
+        "spools",
+        "unplaced",
+        "unwritten",
+    )
 
     def __init__(self, broker: str, topic: str) -> None:
         super().__init__(broker, topic)
@@ -37,6 +48,8 @@ class Lane(Account):
         """Chunks from before the number of partitions was known, or from when there were rows already."""
         self.rows: deque[Row] = deque()
         """What is on disk and has to be loaded, oldest first."""
+        self.unwritten: dict[Row, None] = {}
+        """Those of them whose messages are in memory, oldest first."""
         self.loading = False
         """Whether the oldest row is being read."""
         self.partitions: list[PartitionQueue] = []
@@ -96,7 +109,7 @@ class Lane(Account):
         queues = [queue.chunks for queue in self.partitions]
         droppable = [queue for queue in queues if any(chunk.only_in_memory for chunk in queue)]
         if not droppable:
-            unwritten = next((row for row in self.rows if row.messages is not None and not row.writing), None)
+            unwritten = next((row for row in self.unwritten if not row.writing), None)
             if unwritten is not None:
                 return self._drop_unwritten(unwritten, reason)
             droppable = [self.unplaced] if self.unplaced else []
@@ -112,6 +125,7 @@ class Lane(Account):
     def _drop_unwritten(self, row: Row, reason: str) -> int:
         assert row.messages is not None
         self.rows.remove(row)
+        del self.unwritten[row]
         self.dropped[reason] += row.left
         freed = memory_of(row.messages)
         self.waiting_bytes -= freed
@@ -123,36 +137,36 @@ class Lane(Account):
         if not self.rows:
             # Where there are rows, what is in the queues and not in one could not be written.
             for queue in self.partitions:
-                born += [chunk.born for chunk in queue.chunks if chunk.only_in_memory]
-                if queue.in_flight is not None and queue.in_flight.only_in_memory:
-                    born.append(queue.in_flight.born)
+                born += [chunk.born for chunk in queue.unsaved()[:1]]
+                if (flight := queue.unsaved_flight) is not None:
+                    born.append(flight.born)
         if self.unplaced:
             born.append(self.unplaced[0].born)
-        if any(row.messages is not None and not row.writing for row in self.rows):
+        if any(not row.writing for row in self.unwritten):
             return 0.0
         return min(born, default=None)
 
     def spill(self, identifiers: Iterator[int]) -> list[tuple[Row, list[Message]]]:
         """Turn all that is in memory only into rows to be written, oldest first; flights stay where they are, too."""
         writes: list[tuple[Row, list[Message]]] = []
-        for row in self.rows:
-            if row.messages is not None and not row.writing:
+        for row in self.unwritten:
+            if not row.writing:
+                assert row.messages is not None
                 row.writing = True
                 writes.append((row, row.messages))
         messages: list[Message] = []
         if not self.rows:
             # Else they are older than the rows there are, and can't be put behind them.
             for queue in self.partitions:
-                flight = queue.in_flight
-                if flight is not None and flight.only_in_memory:
+                flight = queue.unsaved_flight
+                if flight is not None:
                     flight.row = _row(next(identifiers), flight.messages)
                     self.loaded.add(flight.row)
                     writes.append((flight.row, flight.messages))
             for queue in self.partitions:
-                for chunk in queue.chunks:
-                    if chunk.only_in_memory:
-                        messages += chunk.messages
-                queue.chunks = deque(chunk for chunk in queue.chunks if not chunk.only_in_memory)
+                for chunk in queue.unsaved():
+                    messages += chunk.messages
+                    queue.chunks.pop()
         for chunk in self.unplaced:
             messages += chunk.messages
         self.unplaced.clear()
@@ -160,6 +174,7 @@ class Lane(Account):
             row = _row(next(identifiers), part)
             row.messages = part
             self.rows.append(row)
+            self.unwritten[row] = None
             writes.append((row, part))
         return writes
 
@@ -170,6 +185,7 @@ class Lane(Account):
         if success and row.messages is not None:
             self.waiting_bytes -= memory_of(row.messages)
             row.messages = None
+            del self.unwritten[row]
         elif not success and row.messages is None:
             row.failed = True
             self.loaded.discard(row)
@@ -193,6 +209,7 @@ class Lane(Account):
             if row.messages is None:
                 self.waiting_bytes += size
             row.messages = None
+            self.unwritten.pop(row, None)
             on_disk = row if row.written or row.writing else None
             if on_disk is not None:
                 self.loaded.add(row)

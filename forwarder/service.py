@@ -114,6 +114,7 @@ class Service:
         self._storage = _storage(settings)
         self._restored = asyncio.Event()
         self._spool: Spool | None = None
+        self._no_spool = "there is none, as the settings say"
         self._spooling: Spooling | None = None
         self._supervision = Supervision()
         self._load = Load(time.monotonic, time.thread_time)
@@ -138,7 +139,7 @@ class Service:
 
     def more(self) -> Mapping[str, Any]:
         """Facts for the status that only the service as a whole knows."""
-        spool = {"problem": self._spool.problem} if self._spool else {"problem": "there is none"}
+        spool = {"problem": self._spool.problem if self._spool else self._no_spool}
         if self._spooling is not None:
             spool |= {"bytes": self._spooling.bytes, "rows_being_written": self._spooling.pending}
         storage = {"problem": self._storage.problem} if self._storage else {"problem": "there is no storage topic"}
@@ -166,10 +167,10 @@ class Service:
             # The parts are kept running: one that ends has given up, or has found a wrong setting.
             done, _ = await asyncio.wait([stop, *sending, *feeding], return_when=asyncio.FIRST_COMPLETED)
             failed = [error for task in done - {stop} if (error := task.exception()) is not None]
+            wrong = [error for error in failed if isinstance(error, BadSetting)]
             for error in failed:
-                if isinstance(error, BadSetting):
-                    raise error
-                log.critical("the service ends, because a part of it does not work", exc_info=error)
+                if error not in wrong:
+                    log.critical("the service ends, because a part of it does not work", exc_info=error)
             self._notifier.stopping()
             with _ended_at_the_latest(self._longest_stop_s()):
                 lost = await self._finish(feeding)
@@ -178,6 +179,8 @@ class Service:
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
+        if wrong:
+            raise wrong[0]
         return EXIT_ERROR if failed else EXIT_LOST if lost else 0
 
     def _sending_parts(self) -> dict[str, Callable[[], Awaitable[object]]]:
@@ -265,6 +268,7 @@ class Service:
         except SpoolInUse as error:
             raise BadSetting(f"spool-directory: {error}; allowed: a directory of this instance alone") from None
         except SpoolUnavailable as error:
+            self._no_spool = str(error)
             log.error("what waits for Kafka stays in memory: %s", error)
             return
         opened.push_async_callback(spool.close, _SPOOLED_S)
@@ -290,7 +294,7 @@ class Service:
             if self._storage is not None and not self.settings.skip_retrieval:
                 state = await self._storage.read()
                 if state is not None:
-                    self.control.obey(Add(state.streams), "the stored state")
+                    self.control.restore(state.streams, "the stored state")
                     for reader in self.readers:
                         reader.next_offsets.update(state.offsets.get(reader.name, {}))
             self._restored.set()
@@ -340,7 +344,10 @@ class Service:
         self._reporting.streams_changed()
         self._status_due.set()
         if self._storage is not None and self._restored.is_set():
-            self._storage.store(self.control.table, {reader.name: reader.next_offsets for reader in self.readers})
+            self._storage.store(
+                (*self.control.table, *self.control.unserved),
+                {reader.name: reader.next_offsets for reader in self.readers},
+            )
 
     async def _repeat(self) -> None:
         while True:

@@ -128,7 +128,7 @@ class Spooling:
         excess = self.bytes - self._settings.max_bytes
         lanes = list(self._outbox) if excess > 0 else []
         while excess > 0 and lanes:
-            lane = max(lanes, key=lambda lane: sum(row.size for row in lane.rows))
+            lane = max(lanes, key=lambda lane: len(lane.rows))
             freed = lane.drop_row("spool full")
             if not freed:
                 lanes.remove(lane)

@@ -116,8 +116,14 @@ class Partition:
             count += len(messages)
             return len(messages)
 
-        self.flight = self.queue.take_off(fill)
-        self.batch = builder.build()
+        flight = self.queue.take_off(fill)
+        assert flight is not None
+        try:
+            self.batch = builder.build()
+        except BaseException:
+            flight.returned()
+            raise
+        self.flight = flight
         return True
 
     def stored(self) -> None:

@@ -8,7 +8,7 @@ from streaming_data_types.forwarder_config_update_fc00 import StreamInfo, serial
 
 from forwarder.control import Control
 from forwarder.errors import BadStream
-from forwarder.model import Transport
+from forwarder.model import Stream, Transport
 from forwarder.outbox import Outbox
 from forwarder.pipeline import Pipeline
 from forwarder.repeats import Repeats
@@ -172,3 +172,19 @@ def test_a_longer_name_or_message_than_allowed_is_refused_whole() -> None:
     assert "6 characters, where at most 5 are allowed" in bench.control.counts.last_refusal
     assert bench.change(UpdateType.ADD, *((f"PV{i}", "t") for i in range(50))) == []
     assert "where at most 500 are allowed" in bench.control.counts.last_refusal
+
+
+def test_restored_streams_that_are_not_allowed_now_are_kept_until_they_are_removed() -> None:
+    bench = Bench(topics=("t",))
+    allowed = Stream("A", Transport.CA, "f142", "t")
+    others = tuple(Stream(name, Transport.CA, "f142", "elsewhere") for name in "BC")
+    elsewhere = Stream("D", Transport.CA, "f142", "t", broker="gone:9092")
+    bench.control.restore((allowed, *others, elsewhere), "the stored state")
+    assert list(bench.control.table) == [allowed]
+    assert set(bench.control.unserved) == {*others, elsewhere}
+    bench.change(UpdateType.REMOVE, ("B", ""))
+    assert {stream.channel for stream in bench.control.unserved} == {"C", "D"}
+    bench.change(UpdateType.ADD, ("E", "t"))
+    assert len(bench.control.unserved) == 2
+    bench.change(UpdateType.REPLACE, ("E", "t"))
+    assert len(bench.control.unserved) == 0

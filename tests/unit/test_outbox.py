@@ -86,6 +86,23 @@ class TestTakingOff:
         assert numbers(take_off(queue, count=2).messages) == [0, 1]
         assert [numbers(chunk.messages) for chunk in queue.chunks] == [[2, 3]]
 
+    def test_a_batch_that_can_not_be_built_leaves_everything_where_it_was(self) -> None:
+        lane = lane_with(2, 2)
+        (queue,) = lane.partitions
+        calls: list[int] = []
+
+        def fill(messages: list[Message]) -> int:
+            calls.append(len(messages))
+            if len(calls) == 2:
+                raise ValueError("no")
+            return len(messages)
+
+        with pytest.raises(ValueError, match="no"):
+            queue.take_off(fill)
+        assert queue.in_flight is None
+        assert drain(queue) == [0, 1, 2, 3]
+        assert (lane.waiting, lane.waiting_bytes) == (0, 0)
+
     def test_nothing_takes_off_from_an_empty_queue(self) -> None:
         (queue,) = lane_with().partitions
         assert queue.take_off(at_most(1)) is None
