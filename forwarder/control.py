@@ -96,7 +96,7 @@ class Control:
     def restore(self, streams: tuple[Stream, ...], place: str) -> None:
         """Go on with the streams of an earlier run; those that can't be served now are not forgotten."""
         self.obey(Add(streams), place)
-        labelled = [self._labelled_if_known(stream) for stream in streams]
+        labelled = [replace(stream, broker=self._known(stream.broker)) for stream in streams]
         self.unserved.apply(Add(tuple(stream for stream in labelled if stream not in self.table)))
 
     def obey(self, command: Command, place: str) -> None:
@@ -179,15 +179,9 @@ class Control:
         label = self._broker_label(stream.broker)
         return stream if label == stream.broker else replace(stream, broker=label)
 
-    def _labelled_if_known(self, stream: Stream) -> Stream:
-        try:
-            return self._labelled(stream)
-        except BadStream:
-            return stream
-
     def _known(self, broker: str) -> str:
         try:
             return self._broker_label(broker)
         except BadStream:
-            # No stream goes there, so that this pattern matches none.
+            # No stream that is served goes there.
             return broker

@@ -18,7 +18,6 @@ class Row:
     """Messages of one topic that are on disk, or about to be: all older than what has come since."""
 
     identifier: int
-    count: int
     size: int
     """Bytes on disk, about."""
     left: int
@@ -34,8 +33,19 @@ class Row:
     """Whether they could not be written after they were loaded: then nothing holds them but memory."""
 
 
+class _Held:
+    """Messages in memory, of which there may be a copy on disk."""
+
+    __slots__ = ()
+    row: Row | None
+
+    @property
+    def only_in_memory(self) -> bool:
+        return self.row is None or self.row.failed
+
+
 @dataclass(slots=True)
-class Chunk:
+class Chunk(_Held):
     """Messages of one partition, in order."""
 
     messages: list[Message]
@@ -47,10 +57,6 @@ class Chunk:
     """What holds the same messages on disk; None when nothing does."""
     born: float = 0.0
     """When the oldest came, by the clock of those who call."""
-
-    @property
-    def only_in_memory(self) -> bool:
-        return self.row is None or self.row.failed
 
 
 class Account:
@@ -159,7 +165,7 @@ class PartitionQueue:
 
 
 @dataclass(slots=True, eq=False)
-class Flight:
+class Flight(_Held):
     """One batch on its way: its messages come back, unless they are acknowledged or refused."""
 
     queue: PartitionQueue
@@ -168,10 +174,6 @@ class Flight:
     row: Row | None = None
     """What holds the same messages on disk, perhaps with others."""
     born: float = 0.0
-
-    @property
-    def only_in_memory(self) -> bool:
-        return self.row is None or self.row.failed
 
     def acknowledged(self) -> None:
         """The broker has stored every message."""

@@ -11,10 +11,8 @@ queues of its partitions, rows, and chunks that are not placed yet. Rows are loa
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 
-from .flights import RECORD_OVERHEAD, Account, Chunk, Flight, PartitionQueue, Row, memory_of
+from .flights import RECORD_OVERHEAD, Account, Chunk, PartitionQueue, Row, memory_of
 from .model import Message
-
-__all__ = ["RECORD_OVERHEAD", "Chunk", "Flight", "Lane", "Outbox", "PartitionQueue", "Row", "memory_of"]
 
 PartitionOf = Callable[[bytes, int], int]
 """The partition of a key among so many."""
@@ -305,7 +303,7 @@ class Outbox:
 
 def _row(identifier: int, messages: list[Message]) -> Row:
     size = sum([len(key) + len(value) + 16 for key, value, _ in messages])
-    return Row(identifier, len(messages), size, len(messages), writing=True)
+    return Row(identifier, size, len(messages), writing=True)
 
 
 def _parts(messages: list[Message]) -> Iterator[list[Message]]:

@@ -24,7 +24,8 @@ from .forever import nothing_more
 from .idle import WhenIdle
 from .kafka.cluster import Cluster
 from .kafka.config_topic import ConfigMessage, ConfigTopic
-from .kafka.sender import Sender, partition_of
+from .kafka.partitions import partition_of
+from .kafka.sender import Sender
 from .kafka.spool import Spool, SpoolInUse, SpoolUnavailable
 from .kafka.storage_topic import StorageTopic
 from .model import Add, Transport

@@ -8,8 +8,9 @@ from collections.abc import Callable, Iterable, Iterator
 from itertools import count
 from typing import Protocol
 
+from .flights import Row
 from .model import Message
-from .outbox import Lane, Outbox, PartitionOf, Row
+from .outbox import Lane, Outbox, PartitionOf
 from .settings.types import SpoolSettings
 
 _LOADED_ROWS = 4
@@ -53,7 +54,7 @@ class Spooling:
 
     def restore(self, broker: str, topic: str, identifier: int, messages: int, size: int) -> None:
         """A row is on disk from an earlier run; older ones of its topic were told before."""
-        row = Row(identifier, messages, size, messages, written=True)
+        row = Row(identifier, size, messages, written=True)
         self._outbox.lane(broker, topic).restore([row])
         self._count(row, True)
 

@@ -163,6 +163,15 @@ def _away(address: tuple[str, int], reason: str) -> KafkaAway:
     return KafkaAway(f"broker {address[0]}:{address[1]}: {reason}")
 
 
+def words_of(error: int | None, verb: str) -> str:
+    """Why a topic can't be used, for people: by Kafka's error code, and what was to be done with it."""
+    if error == UNKNOWN_TOPIC:
+        return "it does not exist"
+    if error == TOPIC_AUTHORIZATION_FAILED:
+        return f"it may not be {verb} with these credentials"
+    return f"the broker answers with the error {error}"
+
+
 def split_address(address: str) -> tuple[str, int]:
     """`host:port` in two; an IPv6 address is in brackets."""
     host, _, port = address.rpartition(":")

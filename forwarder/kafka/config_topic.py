@@ -18,7 +18,7 @@ from forwarder.faults import RepeatingFault
 from forwarder.forever import Ended
 from forwarder.settings.types import TopicSettings
 
-from .cluster import NO_ERROR, TOPIC_AUTHORIZATION_FAILED, UNKNOWN_TOPIC, Cluster
+from .cluster import NO_ERROR, TOPIC_AUTHORIZATION_FAILED, UNKNOWN_TOPIC, Cluster, words_of
 from .security import connection_options
 
 log = logging.getLogger(__name__)
@@ -77,7 +77,7 @@ class ConfigTopic:
             try:
                 await self._read(await self._partitions())
             except TopicAuthorizationFailedError:
-                self._waiting.occurred(_words(TOPIC_AUTHORIZATION_FAILED))
+                self._waiting.occurred(words_of(TOPIC_AUTHORIZATION_FAILED, "read"))
             except (KafkaError, KafkaAway, OSError, TimeoutError) as error:
                 self._waiting.occurred(error)
             self.reading.clear()
@@ -97,7 +97,7 @@ class ConfigTopic:
                     return sorted(partitions)
                 if error == UNKNOWN_TOPIC:
                     self._all_is_new = True
-                self._waiting.occurred(_words(error))
+                self._waiting.occurred(words_of(error, "read"))
                 await asyncio.sleep(_LOOK_AGAIN_S)
         finally:
             await cluster.close()
@@ -179,7 +179,7 @@ class ConfigTopic:
                     self.reading.clear()
                     continue
                 if topic in cluster.problems:
-                    self._waiting.occurred(_words(cluster.problems[topic]))
+                    self._waiting.occurred(words_of(cluster.problems[topic], "read"))
                     self.reading.clear()
                 elif sorted(cluster.partitions[topic]) != partitions:
                     return
@@ -211,14 +211,6 @@ class ConfigTopic:
     def _take(self, record: "ConsumerRecord[bytes, bytes]") -> None:
         self.next_offsets[record.partition] = record.offset + 1
         self._receive(ConfigMessage(record.value or b"", record.topic, record.partition, record.offset))
-
-
-def _words(error: int | None) -> str:
-    if error == UNKNOWN_TOPIC:
-        return "it does not exist"
-    if error == TOPIC_AUTHORIZATION_FAILED:
-        return "it may not be read with these credentials"
-    return f"the broker answers with the error {error}"
 
 
 async def _first_of(coroutines: Mapping[str, Coroutine[Any, Any, None]]) -> None:

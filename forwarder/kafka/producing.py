@@ -9,8 +9,8 @@ from typing import Any
 
 from aiokafka.record.default_records import DefaultRecordBatchBuilder
 
+from forwarder.flights import Flight, PartitionQueue
 from forwarder.model import Message
-from forwarder.outbox import Flight, PartitionQueue
 
 _MAGIC = 2
 _CODECS = {"none": 0, "gzip": 1, "snappy": 2, "lz4": 3, "zstd": 4}

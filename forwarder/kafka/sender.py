@@ -5,19 +5,19 @@ import logging
 import time
 from collections import defaultdict
 from collections.abc import Awaitable, Callable, Coroutine, Iterable, Iterator
-from functools import lru_cache
 from typing import Any
 
-from aiokafka.partitioner import murmur2
 from aiokafka.protocol.transaction import InitProducerIdRequest
 
 from forwarder.errors import KafkaAway
 from forwarder.faults import RepeatingFault
+from forwarder.flights import PartitionQueue
 from forwarder.forever import forever
-from forwarder.outbox import Lane, Outbox, PartitionQueue
+from forwarder.outbox import Lane, Outbox
 from forwarder.settings.types import ProducerSettings
 
-from .cluster import NO_ERROR, TOPIC_AUTHORIZATION_FAILED, UNKNOWN_TOPIC, Cluster
+from .cluster import NO_ERROR, TOPIC_AUTHORIZATION_FAILED, Cluster, words_of
+from .partitions import partition_of
 from .produce_request import FlatProduceRequest
 from .producing import ANONYMOUS, REASONS, Identity, Outcome, Partition, outcome
 
@@ -332,11 +332,7 @@ class Sender:
         error = self._cluster.problems.get(topic, TOPIC_AUTHORIZATION_FAILED if topic in self._denied else None)
         if error is None:
             return "not known yet"
-        known = {
-            UNKNOWN_TOPIC: "it does not exist",
-            TOPIC_AUTHORIZATION_FAILED: "it may not be written to with these credentials",
-        }
-        return known.get(error, f"the broker answers with the error {error}")
+        return words_of(error, "written to")
 
 
 def _requests(partitions: list[Partition]) -> Iterator[list[Partition]]:
@@ -351,14 +347,3 @@ def _requests(partitions: list[Partition]) -> Iterator[list[Partition]]:
         size += len(partition.batch)
     if together:
         yield together
-
-
-@lru_cache(maxsize=1 << 17)
-def _murmur2(key: bytes) -> int:
-    # Java's clients take the hash without its sign.
-    return murmur2(key) & 0x7FFFFFFF
-
-
-def partition_of(key: bytes, partitions: int) -> int:
-    """The partition that Java's clients choose for a key."""
-    return _murmur2(key) % partitions

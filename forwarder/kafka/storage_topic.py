@@ -19,7 +19,6 @@ from typing import Any
 from uuid import uuid4
 
 from aiokafka.errors import KafkaError
-from aiokafka.partitioner import murmur2
 from aiokafka.protocol.fetch import FetchRequest
 from aiokafka.protocol.offset import OffsetRequest
 from aiokafka.protocol.produce import ProduceRequest
@@ -34,7 +33,8 @@ from forwarder.faults import RepeatingFault
 from forwarder.model import Stream
 from forwarder.settings.types import TopicSettings
 
-from .cluster import NO_ERROR, TOPIC_AUTHORIZATION_FAILED, UNKNOWN_TOPIC, Cluster
+from .cluster import NO_ERROR, UNKNOWN_TOPIC, Cluster, words_of
+from .partitions import partition_of
 from .producing import REASONS
 
 log = logging.getLogger(__name__)
@@ -458,7 +458,7 @@ class StorageTopic:
     def _home(self) -> int:
         """The partition of this service's records."""
         partitions = len(self._cluster.partitions.get(self._topic, {}))
-        return (murmur2(self._service_id.encode()) & 0x7FFFFFFF) % max(partitions, 1)
+        return partition_of(self._service_id.encode(), max(partitions, 1))
 
     async def _extents(self) -> dict[int, tuple[int, int]]:
         """First offset and end of each partition."""
@@ -532,6 +532,4 @@ def _batch(label: Label, streams: Sequence[Stream]) -> tuple[bytes, int]:
 
 
 def _words(error: int, verb: str) -> str:
-    if error == TOPIC_AUTHORIZATION_FAILED:
-        return f"it may not be {verb} with these credentials"
-    return REASONS.get(error, f"the broker answers with the error {error}")
+    return REASONS.get(error) or words_of(error, verb)

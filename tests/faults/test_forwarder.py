@@ -11,7 +11,7 @@ from random import random
 import numpy as np
 
 from tests.faults.chain import FAULT_S, PVS, SCAN_S, Chain, lasting
-from tests.faults.judge import Values, judge
+from tests.faults.judge import Values, Verdict, judge
 from tests.faults.log import said
 from tests.support.ioc import EpicsIoc
 from tests.support.kafka import Broker
@@ -47,6 +47,16 @@ def lost_at(killed_ns: int, values: Values) -> Loss:
     return Loss(
         values=int(np.maximum((behind_s - _SCAN_JITTER_S) // SCAN_S, 0).sum()),
         longest_s=max(0.0, float(behind_s.max()) - SCAN_S),
+    )
+
+
+def report_kill(chain: Chain, what: str, verdict: Verdict, loss: Loss) -> None:
+    chain.report(
+        f"{what}: {1000 * loss.longest_s:.0f} ms lost",
+        verdict.missing + loss.values,
+        verdict.duplicated,
+        received=verdict.values + loss.values,
+        acknowledged=verdict.values + verdict.duplicated,
     )
 
 
@@ -88,13 +98,7 @@ def test_it_is_killed_during_an_outage(broker: Broker, ioc: EpicsIoc, unique: Un
         values = chain.values()
     verdict = judge(values)
     loss = lost_at(killed_ns, values)
-    chain.report(
-        f"SIGKILL while the broker is stopped: {1000 * loss.longest_s:.0f} ms lost",
-        verdict.missing + loss.values,
-        verdict.duplicated,
-        received=verdict.values + loss.values,
-        acknowledged=verdict.values + verdict.duplicated,
-    )
+    report_kill(chain, "SIGKILL while the broker is stopped", verdict, loss)
     assert (verdict.pvs, verdict.missing, verdict.backwards) == (PVS, 0, 0)
     assert loss.longest_s <= _BOUND_S
     assert counted["messages_restored"] > 0
@@ -110,12 +114,6 @@ def test_it_is_killed(broker: Broker, ioc: EpicsIoc, unique: Unique) -> None:
         values = chain.values()
     verdict = judge(values)
     loss = lost_at(killed_ns, values)
-    chain.report(
-        f"SIGKILL: {1000 * loss.longest_s:.0f} ms lost",
-        verdict.missing + loss.values,
-        verdict.duplicated,
-        received=verdict.values + loss.values,
-        acknowledged=verdict.values + verdict.duplicated,
-    )
+    report_kill(chain, "SIGKILL", verdict, loss)
     assert (verdict.pvs, verdict.missing, verdict.backwards) == (PVS, 0, 0)
     assert loss.longest_s <= _BOUND_S

@@ -9,8 +9,9 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
+from forwarder.flights import RECORD_OVERHEAD, Flight, PartitionQueue, memory_of
 from forwarder.model import Message
-from forwarder.outbox import RECORD_OVERHEAD, Flight, Lane, Outbox, PartitionQueue, memory_of
+from forwarder.outbox import Lane, Outbox
 
 KEYS = tuple(f"PV{number}".encode() for number in range(7))
 

@@ -48,8 +48,8 @@ _ACCESS_RIGHTS = 22
 _REQUESTED_AT_ONCE = 200
 """Channels being created at a time: about 20 ms of work."""
 _WORTH_READING = 32_768
-"""Bytes. A connection that brings so much at once is not held for a while: a server whose send buffer is full would
-merge updates."""
+"""Bytes. A connection that brings so much at once flows for a while and is not held until the next beat, because a
+server whose send buffer is full would merge updates."""
 _LARGE_VALUE = 4096
 """Bytes. Arrays of this size fill the buffers of a held connection within a few updates."""
 _FLOWS_S = 0.25
@@ -90,7 +90,7 @@ class Circuit(asyncio.Protocol):
         *,
         identity: tuple[str, str],
         max_array_bytes: int,
-        hold: Callable[[asyncio.Transport | None, bool], None] | None = None,
+        hold: Callable[[asyncio.Transport, bool], None] | None = None,
     ) -> None:
         """`identity` is the host and user name that access rules of the server may ask for.
 
@@ -136,7 +136,7 @@ class Circuit(asyncio.Protocol):
         self._out: list[bytes] = []
         self._strangers = 0
         self._flows_until = 0.0
-        """Until then it brings so much that it is never held."""
+        """Until then it brings so much that it is read on as soon as all else has had its turn."""
         self._over = False
         """Lost, or closed by the owner: nothing more is read, and nobody is told anything."""
 

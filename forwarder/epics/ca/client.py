@@ -47,7 +47,7 @@ class ChannelAccess:
         self,
         settings: ChannelAccessSettings,
         never_connected_after_s: float,
-        hold: Callable[[asyncio.Transport | None, bool], None] | None = None,
+        hold: Callable[[asyncio.Transport, bool], None] | None = None,
     ) -> None:
         """`hold` is told when updates have come, and stops the reading of their connection until it is worth it again.
 

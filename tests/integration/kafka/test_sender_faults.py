@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 
 import pytest
 
-from forwarder.outbox import RECORD_OVERHEAD
+from forwarder.flights import RECORD_OVERHEAD
 from forwarder.settings.types import ProducerSettings
 from tests.integration.kafka.rig import Producing, each_once_in_order, numbers_by_key, producing, start_again, until
 from tests.support.consume import consume

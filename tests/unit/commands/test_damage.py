@@ -15,8 +15,9 @@ from streaming_data_types.forwarder_config_update_rf5k import serialise_rf5k
 
 from forwarder.commands import parse
 from forwarder.errors import BadCommand
-from forwarder.model import Add, Command, Exit, Pattern, Remove, RemoveAll, Replace, Stream
+from forwarder.model import Command, RemoveAll
 from tests.support import flatc
+from tests.support.fuzz import believed, items
 
 STREAMS = [StreamInfo("IN:T1", "f142", "D_env", 1, 0), StreamInfo("IN:D:PR", "f144", "D_log", 0, 1)]
 
@@ -33,23 +34,6 @@ MESSAGES = {
     ),
 }
 REPLACES = {name: MESSAGES[name] for name in ("fc00 replace", "fc00 replace by flatc")}
-
-
-def believed(message: bytes) -> Command | None:
-    try:
-        return parse(message)
-    except BadCommand:
-        return None
-
-
-def items(command: Command) -> tuple[Stream, ...] | tuple[Pattern, ...]:
-    match command:
-        case Add(streams) | Replace(streams):
-            return streams
-        case Remove(patterns):
-            return patterns
-        case RemoveAll() | Exit():
-            return ()
 
 
 def names(command: Command) -> list[tuple[str | None, str | None, str | None]]:

@@ -3,8 +3,8 @@
 import pytest
 from aiokafka.record.default_records import DefaultRecordBatch
 
+from forwarder.kafka.partitions import partition_of
 from forwarder.kafka.producing import ANONYMOUS, REASONS, Identity, Outcome, Partition, outcome
-from forwarder.kafka.sender import partition_of
 from forwarder.outbox import Lane
 
 JAVA = [
