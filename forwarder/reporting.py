@@ -42,8 +42,8 @@ class Reporting:
     """Puts the facts into words. The status goes to its lane, when there is one."""
 
     def __init__(self, facts: Facts, lane: Lane | None) -> None:
+        self.lane = lane
         self._facts = facts
-        self._lane = lane
         self._streams = StreamList()
         self._started_at = time.monotonic()
         self._sender = x5f2.Sender(
@@ -61,7 +61,7 @@ class Reporting:
 
     def data_lanes(self) -> list[Lane]:
         """The lanes of all that is not the status."""
-        return [lane for lane in self._facts.outbox if lane is not self._lane]
+        return [lane for lane in self._facts.outbox if lane is not self.lane]
 
     def waiting(self) -> int:
         """Messages of streams that are neither acknowledged nor dropped."""
@@ -69,7 +69,7 @@ class Reporting:
 
     def send_status(self, state: str) -> None:
         """Put a status into the outbox. While Kafka is away only the newest matters."""
-        lane = self._lane
+        lane = self.lane
         if lane is None:
             return
         while lane.waiting_bytes and lane.drop_oldest("superseded by a newer status"):

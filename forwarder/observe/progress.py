@@ -1,28 +1,29 @@
 """Whether the service gets on: not that its loop turns, but that each of its parts has done something since."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Sequence
 from dataclasses import dataclass, field
+
+from forwarder.pulse import Watched
 
 
 @dataclass(slots=True)
 class Progress:
-    """Compares what the parts have counted with what they had counted before."""
+    """Compares what the loops have counted with what they had counted before."""
 
-    beats: Mapping[str, Callable[[], int]]
-    """Of each part: how often it went round. Goes up all the time, also when there is nothing to forward."""
+    watched: Sequence[Watched]
     patience_s: float
-    """How long a part may take for one round before it counts as stuck."""
+    """How long a loop may take for one round, beside waiting, before it counts as stuck."""
     _seen: dict[str, tuple[int, float]] = field(default_factory=dict[str, tuple[int, float]])
 
     def stuck(self, now: float) -> list[str]:
-        """The parts that did nothing for longer than allowed, by a clock that never goes back."""
+        """The loops that did nothing for longer than allowed, by a clock that never goes back."""
         stuck: list[str] = []
-        for name, beats in self.beats.items():
-            count = beats()
-            before, since = self._seen.get(name, (count, now))
-            if count != before or name not in self._seen:
+        for each in self.watched:
+            count = each.beats()
+            before, since = self._seen.get(each.name, (count, now))
+            if count != before or each.name not in self._seen:
                 since = now
-            self._seen[name] = (count, since)
-            if now - since > self.patience_s:
-                stuck.append(name)
+            self._seen[each.name] = (count, since)
+            if now - since > self.patience_s + each.slowest_s:
+                stuck.append(each.name)
         return stuck

@@ -14,6 +14,7 @@ from streaming_data_types.fbschemas.forwarder_config_update_fc00.Protocol import
 from streaming_data_types.fbschemas.forwarder_config_update_fc00.UpdateType import UpdateType
 from streaming_data_types.forwarder_config_update_fc00 import serialise_fc00
 
+from forwarder.leaving import Guard
 from forwarder.service import Service
 from forwarder.settings.load import load
 from forwarder.settings.types import Settings
@@ -87,7 +88,8 @@ def test_each_task_in_the_background_can_die(
         assert producer.flush(10) == 0
 
     async def main() -> list[str]:
-        service = Service(settings)
+        guard = Guard()
+        service = Service(settings, guard)
         running = asyncio.create_task(service.run(), name="stop me")
         killed: list[str] = []
         try:
@@ -110,6 +112,7 @@ def test_each_task_in_the_background_can_die(
             os.kill(os.getpid(), signal.SIGTERM)
             async with asyncio.timeout(PATIENCE_S):
                 assert await running == 0
+            guard.release()
         return killed
 
     killed = asyncio.run(main())

@@ -1,0 +1,92 @@
+"""What waits for Kafka on disk: from the opening of the spool at the start to what is put there at the stop."""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Iterable
+from contextlib import suppress
+from typing import Any
+
+from .errors import BadSetting
+from .kafka.partitions import partition_of
+from .kafka.spool import Spool, SpoolInUse, SpoolUnavailable
+from .outbox import Lane, Outbox
+from .pulse import Pulse
+from .settings.types import SpoolSettings
+from .spooling import Spooling
+
+log = logging.getLogger(__name__)
+
+
+class Keeping:
+    """The spool of one service, and what moves messages there and back. Without a directory there is none."""
+
+    def __init__(self, settings: SpoolSettings, outbox: Outbox, tick: Callable[[], Awaitable[None]]) -> None:
+        self.pulse = Pulse()
+        self._settings = settings
+        self._outbox = outbox
+        self._tick = tick
+        self._spool: Spool | None = None
+        self._spooling: Spooling | None = None
+        self._why_none = "there is none, as the settings say"
+
+    @property
+    def bytes(self) -> int:
+        """On disk, about."""
+        return self._spooling.bytes if self._spooling else 0
+
+    async def open(self) -> None:
+        """Find what an earlier run has left. Raises BadSetting when another process has the directory."""
+        settings = self._settings
+        if settings.directory is None:
+            return
+        spool = Spool(settings.directory)
+        try:
+            rows = await spool.open()
+        except SpoolInUse as error:
+            raise BadSetting(f"spool-directory: {error}; allowed: a directory of this instance alone") from None
+        except SpoolUnavailable as error:
+            self._why_none = str(error)
+            log.error("what waits for Kafka stays in memory: %s", error)
+            return
+        self._spool = spool
+        first = 1 + max((row.identifier for row in rows), default=0)
+        self._spooling = Spooling(self._outbox, spool, settings, partition_of, first)
+        for row in rows:
+            self._spooling.restore(row.broker, row.topic, row.identifier, row.count, row.size)
+        if rows:
+            messages = sum(row.count for row in rows)
+            log.warning("%d messages of an earlier run are in the spool and are sent first", messages)
+
+    async def run(self) -> None:
+        """Move what is due until cancelled."""
+        loop = asyncio.get_running_loop()
+        while True:
+            self.pulse.beat()
+            await self._tick()
+            if self._spooling is not None:
+                self._spooling.look(loop.time())
+
+    async def keep(self, lanes: Iterable[Lane], deadline: float) -> int:
+        """Put all that is in memory only on disk, until a time of the event loop; how many messages are there then."""
+        if self._spooling is None:
+            return 0
+        lanes = list(lanes)
+        loop = asyncio.get_running_loop()
+        self._spooling.save_all(lanes, loop.time())
+        with suppress(TimeoutError):
+            async with asyncio.timeout_at(deadline):
+                while self._spooling.pending:
+                    await self._tick()
+        return sum(lane.on_disk for lane in lanes)
+
+    def facts(self) -> dict[str, Any]:
+        """How it is, for the status."""
+        facts: dict[str, Any] = {"problem": self._spool.problem if self._spool else self._why_none}
+        if self._spooling is not None:
+            facts |= {"bytes": self._spooling.bytes, "rows_being_written": self._spooling.pending}
+        return facts
+
+    async def close(self, timeout_s: float) -> None:
+        """Finish what was begun, as far as there is time."""
+        if self._spool is not None:
+            await self._spool.close(timeout_s)
