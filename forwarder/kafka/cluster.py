@@ -6,7 +6,7 @@ used: it decides by itself what to retry, for how long, and what to give up.
 
 import asyncio
 import random
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from aiokafka.conn import AIOKafkaConnection, create_conn
@@ -62,10 +62,18 @@ class Cluster:
         leader = self.partitions.get(topic, {}).get(partition, _NO_LEADER)
         return leader if leader in self._brokers else None
 
-    async def refresh(self, topics: Iterable[str]) -> None:
-        """Ask for the partitions of topics. Raises KafkaAway when no broker answers."""
+    @property
+    def slowest_s(self) -> float:
+        """How long one broker that does not answer is waited for."""
+        return _OPEN_TIMEOUT_S + self._request_timeout_s
+
+    async def refresh(self, topics: Iterable[str], trying: Callable[[], object] | None = None) -> None:
+        """Ask for the partitions of topics. `trying` is called before each broker that is asked.
+
+        Raises KafkaAway when no broker answers.
+        """
         wanted = list(topics)
-        response = await self.ask_any(MetadataRequest(wanted, self.settings.create_topics))
+        response = await self.ask_any(MetadataRequest(wanted, self.settings.create_topics), trying)
         if not response.brokers:
             raise KafkaAway(f"{self.name}: the broker that answers knows of no broker")
         self._brokers = {broker[0]: (broker[1], broker[2]) for broker in response.brokers}
@@ -77,10 +85,12 @@ class Cluster:
                 # What was known of a topic stays known: a broker that starts may not have heard of it yet.
                 self.problems[topic] = error
 
-    async def ask_any(self, request: Any) -> Any:
+    async def ask_any(self, request: Any, trying: Callable[[], object] | None = None) -> Any:
         """The answer of whichever broker gives one first. Raises KafkaAway when none does."""
         reasons: list[str] = []
         for address in self._addresses():
+            if trying is not None:
+                trying()
             try:
                 return await self._ask(address, request)
             except KafkaAway as error:

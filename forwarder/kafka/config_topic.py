@@ -10,16 +10,16 @@ from typing import Any
 
 from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 from aiokafka.errors import KafkaError, TopicAuthorizationFailedError
-from aiokafka.protocol.fetch import FetchRequest
-from aiokafka.protocol.offset import OffsetRequest
 
 from forwarder.errors import KafkaAway
 from forwarder.faults import RepeatingFault
 from forwarder.forever import Ended
+from forwarder.pulse import Pulse, Watched
 from forwarder.settings.types import TopicSettings
 
-from .cluster import NO_ERROR, TOPIC_AUTHORIZATION_FAILED, UNKNOWN_TOPIC, Cluster, words_of
+from .cluster import TOPIC_AUTHORIZATION_FAILED, words_of
 from .security import connection_options
+from .topic_requests import REQUEST_TIMEOUT_S, Missing, NotNow, TopicRequests
 
 log = logging.getLogger(__name__)
 
@@ -27,9 +27,8 @@ _LOOK_AGAIN_S = 1.0
 _LONGEST_FETCH_WAIT_MS = 500
 """How long the broker keeps a request while nothing comes; what comes is answered at once."""
 _MAX_FETCH_BYTES = 32 * 1024 * 1024
-_REQUEST_TIMEOUT_S = 10.0
-_END = -1
-_STOP_S = 5.0
+_START_S = 2 * REQUEST_TIMEOUT_S
+_STOP_S = 1.0
 _WATCH_S = 5.0
 """How often the topic is looked at while it is read: the consumer does not tell that its broker is away."""
 
@@ -60,6 +59,9 @@ class ConfigTopic:
         self.name = f"{settings.cluster.brokers[0]}/{settings.topic}"
         self.reading = asyncio.Event()
         """Set when a message that is sent now will be received."""
+        self.problem = "it was not looked for yet"
+        """Why it is not read, for people; empty while it is."""
+        self.pulse = Pulse()
         self._settings = settings
         self._client_id = client_id
         self._receive = receive
@@ -69,7 +71,12 @@ class ConfigTopic:
         """Offsets from which on the consumer brought nothing, though there was something to be read."""
         self._all_is_new = from_beginning
         """Whether partitions that are seen for the first time were made while this service was there already."""
+        self._requests = TopicRequests(settings, client_id, self.pulse)
         self._waiting = RepeatingFault(log, f"waiting for the config topic {self.name}", time.monotonic)
+
+    def watched(self, name: str) -> Watched:
+        """Whether the reader gets on."""
+        return self.pulse.watched(name, max(self._requests.slowest_s, _START_S))
 
     async def run(self) -> None:
         """Read until cancelled."""
@@ -77,39 +84,36 @@ class ConfigTopic:
             try:
                 await self._read(await self._partitions())
             except TopicAuthorizationFailedError:
-                self._waiting.occurred(words_of(TOPIC_AUTHORIZATION_FAILED, "read"))
-            except (KafkaError, KafkaAway, OSError, TimeoutError) as error:
-                self._waiting.occurred(error)
-            self.reading.clear()
-            await asyncio.sleep(_LOOK_AGAIN_S)
+                self._not_read(words_of(TOPIC_AUTHORIZATION_FAILED, "read"))
+            except (KafkaError, KafkaAway, NotNow, OSError, TimeoutError) as error:
+                self._not_read(error)
+            finally:
+                await self._requests.close()
+            await self.pulse.sleep(_LOOK_AGAIN_S)
+
+    def _not_read(self, why: object) -> None:
+        self._waiting.occurred(why)
+        self.problem = str(why) or type(why).__name__
+        self.reading.clear()
+
+    def _is_read(self) -> None:
+        self._waiting.over()
+        self.problem = ""
+        self.reading.set()
 
     async def _partitions(self) -> list[int]:
         """The topic's partitions, as soon as they may be read. Raises KafkaAway when no broker answers."""
-        cluster = Cluster(self._settings.cluster, self._client_id, _REQUEST_TIMEOUT_S)
-        try:
-            while True:
-                await cluster.refresh([self._settings.topic])
-                partitions = cluster.partitions.get(self._settings.topic)
-                error = cluster.problems.get(self._settings.topic)
-                if partitions and error is None:
-                    error = await self._denied(cluster, min(partitions))
-                if partitions and error is None:
-                    return sorted(partitions)
-                if error == UNKNOWN_TOPIC:
-                    self._all_is_new = True
-                self._waiting.occurred(words_of(error, "read"))
-                await asyncio.sleep(_LOOK_AGAIN_S)
-        finally:
-            await cluster.close()
-
-    async def _denied(self, cluster: Cluster, partition: int) -> int | None:
-        """The error of an account that may see the topic and not read it: its consumer would start, and then fail."""
-        leader = cluster.leader(self._settings.topic, partition)
-        if leader is None:
-            return None
-        answer = await cluster.ask(leader, FetchRequest(0, 0, 1, 0, [(self._settings.topic, [(partition, 0, 1)])]))
-        errors = [error for _, of_topic in answer.topics for _, error, *_ in of_topic]
-        return TOPIC_AUTHORIZATION_FAILED if TOPIC_AUTHORIZATION_FAILED in errors else None
+        while True:
+            try:
+                partitions = await self._requests.refresh()
+                # A consumer that may not read would start, and then fail.
+                await self._requests.check_readable(partitions[0])
+            except NotNow as error:
+                self._all_is_new |= isinstance(error, Missing)
+                self._not_read(error)
+                await self.pulse.sleep(_LOOK_AGAIN_S)
+            else:
+                return partitions
 
     async def _read(self, partitions: list[int]) -> None:
         consumer = AIOKafkaConsumer(
@@ -121,25 +125,22 @@ class ConfigTopic:
             auto_offset_reset="earliest",
             fetch_max_wait_ms=_LONGEST_FETCH_WAIT_MS,
             max_partition_fetch_bytes=_MAX_FETCH_BYTES,
-            request_timeout_ms=int(_REQUEST_TIMEOUT_S * 1000),
+            request_timeout_ms=int(REQUEST_TIMEOUT_S * 1000),
             **connection_options(self._settings.cluster.security),
         )
         try:
-            await consumer.start()
+            async with asyncio.timeout(_START_S):
+                await consumer.start()
             assigned = [TopicPartition(self._settings.topic, partition) for partition in partitions]
             consumer.assign(assigned)
-            unread = [each for each in assigned if each.partition not in self.next_offsets]
-            if self._all_is_new:
-                self.next_offsets.update((each.partition, 0) for each in unread)
-            elif unread:
-                for each, end in (await consumer.end_offsets(unread)).items():
-                    self.next_offsets[each.partition] = end
+            for partition in partitions:
+                if partition not in self.next_offsets:
+                    self.next_offsets[partition] = 0 if self._all_is_new else await self._requests.end(partition)
             for each in assigned:
                 consumer.seek(each, self.next_offsets[each.partition])
-            self._waiting.over()
+            self._is_read()
             log.info("reading commands from %s", self.name)
             self._all_is_new = True
-            self.reading.set()
             await _first_of(
                 {
                     f"taking from {self.name}": self._take_all(consumer),
@@ -147,6 +148,7 @@ class ConfigTopic:
                 }
             )
         finally:
+            self.pulse.beat()
             with suppress(TimeoutError):
                 # Its end can hang when the broker is gone.
                 async with asyncio.timeout(_STOP_S):
@@ -163,49 +165,36 @@ class ConfigTopic:
         its own has died.
         """
         behind: dict[int, int] = {}
-        topic = self._settings.topic
-        cluster = Cluster(self._settings.cluster, self._client_id, _REQUEST_TIMEOUT_S)
-        try:
-            while True:
-                await asyncio.sleep(_WATCH_S)
-                try:
-                    await cluster.refresh([topic])
-                    before, behind = behind, await self._behind(cluster, partitions)
-                except KafkaAway as error:
-                    if cluster.refused:
-                        # The consumer would try several times a second, which locks accounts.
-                        raise
-                    self._waiting.occurred(error)
-                    self.reading.clear()
-                    continue
-                if topic in cluster.problems:
-                    self._waiting.occurred(words_of(cluster.problems[topic], "read"))
-                    self.reading.clear()
-                elif sorted(cluster.partitions[topic]) != partitions:
-                    return
-                else:
-                    self._waiting.over()
-                    self.reading.set()
-                    if any(before.get(each) == offset != self._stuck_at.get(each) for each, offset in behind.items()):
-                        # Once for each offset: what is there may be a transaction's marker, which nobody gets.
-                        self._stuck_at.update(behind)
-                        raise KafkaAway("its consumer brings nothing, though there is something to be read")
-        finally:
-            await cluster.close()
+        while True:
+            await self.pulse.sleep(_WATCH_S)
+            try:
+                found = await self._requests.refresh()
+                before, behind = behind, await self._behind(partitions)
+            except NotNow as error:
+                self._not_read(error)
+                continue
+            except KafkaAway as error:
+                if self._requests.cluster.refused:
+                    # The consumer would try several times a second, which locks accounts.
+                    raise
+                self._not_read(error)
+                continue
+            if found != partitions:
+                return
+            self._is_read()
+            if any(before.get(each) == offset != self._stuck_at.get(each) for each, offset in behind.items()):
+                # Once for each offset: what is there may be a transaction's marker, which nobody gets.
+                self._stuck_at.update(behind)
+                raise KafkaAway("its consumer brings nothing, though there is something to be read")
 
-    async def _behind(self, cluster: Cluster, partitions: list[int]) -> dict[int, int]:
+    async def _behind(self, partitions: list[int]) -> dict[int, int]:
         """The partitions that hold messages which have not come yet, and from which offset on."""
-        topic = self._settings.topic
         behind: dict[int, int] = {}
         for partition in partitions:
-            leader = cluster.leader(topic, partition)
-            if leader is None:
-                continue
-            answer = await cluster.ask(leader, OffsetRequest(-1, 0, [(topic, [(partition, _END)])]))
-            for _, of_topic in answer.topics:
-                for _, error, _, end in of_topic:
-                    if error == NO_ERROR and end > self.next_offsets[partition]:
-                        behind[partition] = self.next_offsets[partition]
+            # One without a leader, or gone, has nothing to bring.
+            with suppress(NotNow):
+                if await self._requests.end(partition) > self.next_offsets[partition]:
+                    behind[partition] = self.next_offsets[partition]
         return behind
 
     def _take(self, record: "ConsumerRecord[bytes, bytes]") -> None:

@@ -10,32 +10,26 @@ compacted topic, and to the next start in any.
 import asyncio
 import logging
 import time
-import zlib
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import suppress
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
 from enum import Enum, auto
-from typing import Any
 from uuid import uuid4
 
-from aiokafka.errors import KafkaError
-from aiokafka.protocol.fetch import FetchRequest
-from aiokafka.protocol.offset import OffsetRequest
-from aiokafka.protocol.produce import ProduceRequest
 from aiokafka.record.default_records import DefaultRecordBatchBuilder
-from aiokafka.record.memory_records import MemoryRecords
 
 from forwarder.commands import state
 from forwarder.commands.limits import DEFAULT
-from forwarder.commands.state import Index, Label, Offsets, Place
-from forwarder.errors import BadCommand, ForwarderError, KafkaAway
+from forwarder.commands.state import Label, Offsets, Place
+from forwarder.errors import KafkaAway
 from forwarder.faults import RepeatingFault
 from forwarder.model import Stream
+from forwarder.pulse import Pulse, Watched
 from forwarder.settings.types import TopicSettings
 
-from .cluster import NO_ERROR, UNKNOWN_TOPIC, Cluster, words_of
+from .cluster import NO_ERROR
 from .partitions import partition_of
 from .producing import REASONS
+from .storage_survey import StoredState, Survey, Surveyor
+from .topic_requests import Missing, NotNow, TopicRequests, reason
 
 log = logging.getLogger(__name__)
 
@@ -49,38 +43,11 @@ _SPACING_S = 1.0
 """At most one state is stored in this time."""
 _MISSING_S = 3.0
 """How long a topic has to be missing before it is believed: a broker that starts may not have heard of it yet."""
-_REQUEST_TIMEOUT_S = 10.0
-_FETCH_WAIT_MS = 500
-_FETCH_BYTES = 8 * 1024 * 1024
-_FIRST_WINDOW = 4
-_WINDOW_GROWS = 4
 _SMALLEST_PART_BYTES = 500
 """With its headers a message is larger than this anyway."""
-_ALL_REPLICAS = -1
 _TOO_LARGE = (10, 18)
-_OFFSET_OUT_OF_RANGE = 1
-_EARLIEST, _LATEST = -2, -1
 _MAGIC, _GZIP = 2, 1
 """Of the codecs the one that every client can read."""
-
-
-@dataclass(frozen=True, slots=True)
-class StoredState:
-    """What was forwarded, and up to where in the config topics that is true."""
-
-    streams: tuple[Stream, ...]
-    offsets: Offsets
-    """Config topic -> partition -> next offset to read; empty for the state of a forwarder that doesn't say."""
-
-
-class _NotNow(ForwarderError):
-    """The topic can't be used as things are; the message says why."""
-
-    retry = True
-
-
-class _Missing(_NotNow):
-    """There is no such topic."""
 
 
 class _Access(Enum):
@@ -93,40 +60,17 @@ class _Access(Enum):
     """It holds a state that would be lost."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Found:
-    """A state, where it is, and what to call it."""
-
-    state: StoredState
-    place: Place
-    generation: int | None
-    """None: it is another forwarder's."""
-    whose: str
-
-
-@dataclass(frozen=True, slots=True)
-class _Survey:
-    """What a topic holds."""
-
-    found: _Found | None
-    unreadable: str
-    """What is newer than that and can't be read, with the reason; empty if there is nothing."""
-    newest_generation: int
-    """Of any record, be its state complete or not."""
-    extents: Mapping[int, tuple[int, int]]
-    """First offset and end of each partition."""
-
-
 class StorageTopic:
     """The storage topic of one service: what it held at the start, and what it is to hold."""
 
     def __init__(self, settings: TopicSettings, service_id: str, *, overwrite: bool = False) -> None:
         """`overwrite`: a state that was never read may be replaced, for a service told to ignore it."""
         self.name = f"{settings.cluster.brokers[0]}/{settings.topic}"
-        self._topic = settings.topic
+        self.pulse = Pulse()
         self._service_id = service_id
         self._overwrite = overwrite
-        self._cluster = Cluster(settings.cluster, service_id, _REQUEST_TIMEOUT_S)
+        self._requests = TopicRequests(settings, service_id, self.pulse)
+        self._surveyor = Surveyor(self.name, service_id, self._requests)
         self._access = _Access.UNKNOWN
         self._missing = False
         self._kept = ""
@@ -154,6 +98,10 @@ class StorageTopic:
         """Why the streams are not stored, or not restored; empty when all is well."""
         return self._kept or self._trouble
 
+    def watched(self, name: str) -> Watched:
+        """Whether what reads and stores gets on."""
+        return self.pulse.watched(name, self._requests.slowest_s)
+
     async def read(self) -> StoredState | None:
         """The newest complete state of this service, else what another forwarder left, else None.
 
@@ -165,16 +113,16 @@ class StorageTopic:
             try:
                 while True:
                     try:
-                        survey = await self._survey()
-                    except (KafkaAway, _NotNow) as error:
+                        survey = await self._surveyor.survey()
+                    except (KafkaAway, NotNow) as error:
                         self._failed(error)
                         if self._missing and time.monotonic() > give_up:
                             return None
-                        await asyncio.sleep(_LOOK_AGAIN_S)
+                        await self.pulse.sleep(_LOOK_AGAIN_S)
                     else:
                         return self._settle_read(survey)
             finally:
-                await self._cluster.close()
+                await self._requests.close()
 
     def store(self, streams: Iterable[Stream], offsets: Offsets) -> None:
         """Let the topic hold this from now on; `run` does it soon."""
@@ -203,19 +151,19 @@ class StorageTopic:
                     if await self._may_store():
                         await self._store_next()
                     else:
-                        await asyncio.sleep(_LOOK_AT_KEPT_S)
-                except (KafkaAway, _NotNow) as error:
+                        await self.pulse.sleep(_LOOK_AT_KEPT_S)
+                except (KafkaAway, NotNow) as error:
                     self._failed(error)
-                    await asyncio.sleep(_LOOK_AGAIN_S)
+                    await self.pulse.sleep(_LOOK_AGAIN_S)
         finally:
-            await self._cluster.close()
+            await self._requests.close()
 
     @property
     def _pending(self) -> bool:
         return self._wanted is not self._stored
 
     def _failed(self, error: Exception) -> None:
-        self._missing = isinstance(error, _Missing)
+        self._missing = isinstance(error, Missing)
         self._trouble = f"the storage topic {self.name}: {error}"
         self._fault.occurred(error)
         self._progress.set()
@@ -227,7 +175,7 @@ class StorageTopic:
 
     # What is there
 
-    def _settle_read(self, survey: _Survey) -> StoredState | None:
+    def _settle_read(self, survey: Survey) -> StoredState | None:
         self._works()
         found = survey.found
         if found is None:
@@ -251,8 +199,8 @@ class StorageTopic:
             return True
         async with self._looking:
             # Another look is worth while only when something has happened to what is kept.
-            if self._access is _Access.UNKNOWN or await self._extents() != self._extents_kept:
-                survey = await self._survey()
+            if self._access is _Access.UNKNOWN or await self._requests.extents() != self._extents_kept:
+                survey = await self._surveyor.survey()
                 if self._overwrite:
                     self._open(survey)
                 elif survey.unreadable:
@@ -265,7 +213,7 @@ class StorageTopic:
             self._works()
             return self._access is _Access.OPEN
 
-    def _open(self, survey: _Survey) -> None:
+    def _open(self, survey: Survey) -> None:
         if self._access is _Access.KEPT:
             log.warning("the storage topic %s: what was kept there is gone, and the streams are stored", self.name)
         self._access = _Access.OPEN
@@ -285,87 +233,14 @@ class StorageTopic:
         self._extents_kept = extents
         self._progress.set()
 
-    async def _survey(self) -> _Survey:
-        extents = await self._extents()
-        index, found = await self._own(extents, whole=False)
-        if found is None and index.complete():
-            # What lies before a state that seemed complete has not been looked at yet.
-            index, found = await self._own(extents, whole=True)
-        if found is None:
-            found = await self._foreign(index)
-        unreadable = index.unreadable_after(found.place if found else None)
-        if index.others and not (found or unreadable):
-            log.warning("the storage topic %s: %d messages are no state, and are ignored", self.name, index.others)
-        return _Survey(found, unreadable, index.newest_generation, extents)
-
-    async def _own(self, extents: Mapping[int, tuple[int, int]], *, whole: bool) -> tuple[Index, _Found | None]:
-        """The newest state of this service that can be read, and what else was seen on the way to it."""
-        index = Index(self._service_id)
-        for partition, (first, end) in extents.items():
-            await self._look_through(partition, first, end, index, whole)
-        for parts in index.complete():
-            label, place = parts[-1]
-            try:
-                streams = [stream for _, part in parts for stream in await self._decoded(part)]
-            except BadCommand as error:
-                index.cannot_read(place, str(error))
-            else:
-                own = StoredState(tuple(streams), label.offsets)
-                return index, _Found(own, place, label.generation, f"state {label.generation}")
-        return index, None
-
-    async def _foreign(self, index: Index) -> _Found | None:
-        """What another forwarder left, unless something of this service came later."""
-        place = index.foreign
-        if place is None or index.unreadable_after(place):
-            return None
-        try:
-            streams = await self._decoded(place)
-        except BadCommand as error:
-            index.cannot_read(place, str(error))
-            return None
-        return _Found(StoredState(streams, {}), place, None, "the state of another forwarder")
-
-    async def _look_through(self, partition: int, first: int, end: int, index: Index, whole: bool) -> None:
-        """Note what a partition holds, from its end back to a complete state, or the whole of it."""
-        window = _FIRST_WINDOW
-        while end > first:
-            start = position = max(first, end - window)
-            while position < end:
-                data = await self._fetch(partition, position, _FETCH_BYTES)
-                following = await asyncio.to_thread(_take, index, partition, data, position, end)
-                if following == position:
-                    break
-                position = following
-            if not whole and index.has_complete(partition):
-                return
-            end = start
-            window *= _WINDOW_GROWS
-
-    async def _decoded(self, place: Place) -> tuple[Stream, ...]:
-        data = await self._fetch(place.partition, place.offset, 1)
-
-        def decoded() -> tuple[Stream, ...]:
-            for record in _records(data):
-                if record.offset == place.offset:
-                    return state.decode(record.value or b"")
-            raise _NotNow(f"the message at {place} went away while it was read")
-
-        return await asyncio.to_thread(decoded)
-
     # What is to be there
 
     async def _store_next(self) -> None:
-        with suppress(TimeoutError):
-            async with asyncio.timeout(_LOOK_AGAIN_S if self._trouble else _CHECK_S):
-                await self._news.wait()
-        if not self._news.is_set():
+        if not await self.pulse.wait(self._news, _LOOK_AGAIN_S if self._trouble else _CHECK_S):
             await self._check()
             return
         loop = asyncio.get_running_loop()
-        with suppress(TimeoutError):
-            async with asyncio.timeout_at(self._stored_at + _SPACING_S):
-                await self._hurry.wait()
+        await self.pulse.wait(self._hurry, self._stored_at + _SPACING_S - loop.time())
         wanted = self._wanted
         assert wanted is not None
         self._news.clear()
@@ -384,7 +259,7 @@ class StorageTopic:
         if self._stored is None:
             return
         in_doubt = self._in_doubt
-        extents = await self._extents()
+        extents = await self._requests.extents()
         first, end = extents.get(self._home(), (0, 0))
         gone = not all(first <= offset < end for offset in self._stored_offsets)
         if gone:
@@ -397,7 +272,7 @@ class StorageTopic:
 
     async def _write(self, wanted: StoredState) -> list[int]:
         """Store a state; the offsets of its records."""
-        await self._refresh()
+        await self._requests.refresh()
         while True:
             runs = await asyncio.to_thread(state.split, wanted.streams, self._part_bytes)
             generation = self._next_generation()
@@ -425,101 +300,25 @@ class StorageTopic:
 
     def _smaller(self, refused: int) -> int:
         if refused <= _SMALLEST_PART_BYTES:
-            raise _NotNow(f"not even messages of {refused} bytes are taken: its max.message.bytes is too small")
+            raise NotNow(f"not even messages of {refused} bytes are taken: its max.message.bytes is too small")
         log.info("the storage topic %s takes no message of %d bytes: smaller ones are tried", self.name, refused)
         return max(min(self._part_bytes, refused) // 2, _SMALLEST_PART_BYTES)
 
     async def _produce(self, batch: bytes) -> int | None:
         """Append to this service's partition; the offset, or None if the broker finds it too large."""
-        partition = self._home()
-        timeout_ms = int(_REQUEST_TIMEOUT_S * 1000)
-        topics = [(self._topic, [(partition, batch)])]
         doubtful, self._in_doubt = self._in_doubt, True
-        answer = await self._ask(partition, ProduceRequest(None, _ALL_REPLICAS, timeout_ms, topics))
-        error, offset = answer[1], answer[2]
+        error, offset = await self._requests.append(self._home(), batch)
         if error == NO_ERROR or error in REASONS:
             self._in_doubt = doubtful
         if error in _TOO_LARGE:
             return None
         if error != NO_ERROR:
-            raise _NotNow(_words(error, "written to"))
+            raise NotNow(reason(error, "written to"))
         return offset
-
-    # Kafka
-
-    async def _refresh(self) -> None:
-        await self._cluster.refresh([self._topic])
-        error = self._cluster.problems.get(self._topic, NO_ERROR)
-        if error == UNKNOWN_TOPIC:
-            raise _Missing("it does not exist")
-        if error != NO_ERROR:
-            raise _NotNow(_words(error, "read"))
 
     def _home(self) -> int:
         """The partition of this service's records."""
-        partitions = len(self._cluster.partitions.get(self._topic, {}))
-        return partition_of(self._service_id.encode(), max(partitions, 1))
-
-    async def _extents(self) -> dict[int, tuple[int, int]]:
-        """First offset and end of each partition."""
-        await self._refresh()
-        partitions = sorted(self._cluster.partitions[self._topic])
-        return {each: (await self._offset(each, _EARLIEST), await self._offset(each, _LATEST)) for each in partitions}
-
-    async def _offset(self, partition: int, when: int) -> int:
-        answer = await self._ask(partition, OffsetRequest(-1, 0, [(self._topic, [(partition, when)])]))
-        if answer[1] != NO_ERROR:
-            raise _NotNow(_words(answer[1], "read"))
-        return answer[3]
-
-    async def _fetch(self, partition: int, offset: int, max_bytes: int) -> bytes:
-        """Whole batches from the one of this offset on, one at least if there is any."""
-        request = FetchRequest(_FETCH_WAIT_MS, 1, max_bytes, 0, [(self._topic, [(partition, offset, max_bytes)])])
-        answer = await self._ask(partition, request)
-        if answer[1] == _OFFSET_OUT_OF_RANGE:
-            raise _NotNow(f"it was cut at [{partition}]@{offset} while it was read")
-        if answer[1] != NO_ERROR:
-            raise _NotNow(_words(answer[1], "read"))
-        return answer[-1] or b""
-
-    async def _ask(self, partition: int, request: Any) -> Any:
-        """What the partition's leader answers for it."""
-        while True:
-            leader = self._cluster.leader(self._topic, partition)
-            if leader is None:
-                raise _NotNow(f"partition {partition} has no leader")
-            response = await self._cluster.ask(leader, request)
-            if response.topics:
-                return response.topics[0][1][0]
-            # So a broker answers whose quota is used up.
-            await asyncio.sleep(max(response.throttle_time_ms / 1000, _LOOK_AGAIN_S))
-
-
-def _take(index: Index, partition: int, data: bytes, first: int, end: int) -> int:
-    """Note the records of some batches, those outside of first <= offset < end left out; where the next begin."""
-    following = first
-    batches = MemoryRecords(data)
-    while batches.has_next():
-        batch = batches.next_batch()
-        assert batch is not None
-        try:
-            if not batch.validate_crc():
-                raise ValueError("its checksum is wrong")
-            for record in batch:
-                if first <= record.offset < end and not getattr(batch, "is_control_batch", False):
-                    place = Place(partition, record.offset, record.timestamp or 0)
-                    index.note(place, record.key, record.value, list(record.headers))
-        except (KafkaError, OSError, EOFError, ValueError, zlib.error) as error:
-            place = Place(partition, max(batch.next_offset - 1, 0), 0)
-            index.cannot_read(place, f"its batch is damaged: {error}")
-        following = max(following, batch.next_offset)
-    return following
-
-
-def _records(data: bytes) -> Iterator[Any]:
-    batches = MemoryRecords(data)
-    while batches.has_next():
-        yield from batches.next_batch() or ()
+        return partition_of(self._service_id.encode(), max(len(self._requests.partitions), 1))
 
 
 def _batch(label: Label, streams: Sequence[Stream]) -> tuple[bytes, int]:
@@ -529,7 +328,3 @@ def _batch(label: Label, streams: Sequence[Stream]) -> tuple[bytes, int]:
     # The first record is taken whatever its size.
     builder.append(0, time.time_ns() // 1_000_000, label.key(), message, label.headers())
     return bytes(builder.build()), len(message)
-
-
-def _words(error: int, verb: str) -> str:
-    return REASONS.get(error) or words_of(error, verb)

@@ -683,7 +683,7 @@ class TestStoring:
         caplog: pytest.LogCaptureFixture,
         monkeypatch: pytest.MonkeyPatch,
     ) -> None:
-        monkeypatch.setattr("forwarder.kafka.storage_topic._REQUEST_TIMEOUT_S", 2.0)
+        monkeypatch.setattr("forwarder.kafka.topic_requests.REQUEST_TIMEOUT_S", 2.0)
         monkeypatch.setattr("forwarder.kafka.storage_topic._CHECK_S", 0.5)
         topic = unique("storage")
         mortal_broker.create_topic(topic)
