@@ -10,9 +10,11 @@ import click
 
 from .. import __version__
 from ..observe import logs
+from ..observe.hangup import on_hangup
 from ..settings.load import Reading, read
 from ..settings.names import MEANINGLESS
 from ..settings.table import SETTINGS, Kind, Setting
+from .read_again import ReadAgain
 
 log = logging.getLogger("forwarder")
 
@@ -103,12 +105,16 @@ def _run(show_settings: bool, **given: Any) -> int:
     if show_settings:
         _print(reading)
         return 0
-    with logs.set_up(reading.settings.log):
+    settings = reading.settings
+    with (
+        logs.set_up(settings.log, {"service_id": settings.service_id, "profile": settings.profile}) as running,
+        on_hangup(ReadAgain(reading, lambda: read(_command_line(given), os.environ), running)),
+    ):
         for warning in reading.warnings:
             log.warning("%s", warning)
         from ..service import main
 
-        return main(reading.settings)
+        return main(settings)
 
 
 run = click.version_option(__version__, "--version", prog_name="forwarder", message="%(prog)s %(version)s")(

@@ -1,22 +1,18 @@
-"""Where the service's words go: the console, a file, Graylog."""
+"""Where the service's words go: the console, a file, Graylog; and how many of them."""
 
 import logging
-import logging.handlers
-import queue
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from datetime import UTC, datetime
 
 from ..errors import BadSetting
-from ..settings.types import LogSettings
+from ..settings.types import LogFormat, LogSettings
+from .flood import FloodGuard
+from .log_file import LogFile
+from .log_lines import JsonLine, OneLine
+
+log = logging.getLogger(__name__)
 
 TRACE = 5
-FILE_BYTES = 10_000_000
-FILES_KEPT = 5
-_QUEUED = 10_000
-"""Records that may wait for Graylog; what comes on top is only in the other logs."""
-
-_STOP_S = 2.0
 
 _LIBRARIES = {
     # aiokafka repeats a lost connection several times a second; our adapter tells it once.
@@ -25,106 +21,87 @@ _LIBRARIES = {
     "caproto": logging.WARNING,
     "p4p": logging.WARNING,
 }
-"""Least level of other people's loggers; at Trace they say all they have."""
+"""Least level of other people's loggers; at Trace they say all they have, and a level of their own counts as it is."""
+
+
+class Logs:
+    """The logs of a running service."""
+
+    def __init__(self, file: LogFile | None) -> None:
+        self._file = file
+        self._before: dict[str, int] = {}
+
+    def set_levels(self, level: int, of_loggers: Sequence[tuple[str, int]]) -> None:
+        """Log what has this level at least, and of single loggers and those below them what has theirs."""
+        least = {name: max(least, level) if level > TRACE else TRACE for name, least in _LIBRARIES.items()}
+        # The name of the root logger is empty.
+        wanted = {"": level, **least, **dict(of_loggers)}
+        for name in {**self._before, **wanted}:
+            logger = logging.getLogger(name)
+            before = self._before.setdefault(name, logger.level)
+            logger.setLevel(wanted.get(name, before))
+
+    def reset_levels(self) -> None:
+        """As they were before the first call of `set_levels`."""
+        for name, level in self._before.items():
+            logging.getLogger(name).setLevel(level)
+
+    def reopen(self) -> None:
+        """Begin a new file if the old one was moved away."""
+        try:
+            if self._file is not None:
+                self._file.reopen()
+        except OSError as error:
+            log.error("the log file cannot be opened again: %s", error)
 
 
 @contextmanager
-def set_up(settings: LogSettings) -> Iterator[None]:
-    """Log as told until the end of the block. Raises BadSetting if the file cannot be written."""
+def set_up(settings: LogSettings, more: Mapping[str, str]) -> Iterator[Logs]:
+    """Log as told until the end of the block. Raises BadSetting if the file cannot be written.
+
+    `more` is in every JSON line and every record for Graylog, by its field's name.
+    """
     logging.addLevelName(TRACE, "TRACE")
+    file = _file(settings)
+    console = logging.StreamHandler()
+    written: list[logging.Handler] = [console, *([file] if file else [])]
+    for handler in written:
+        handler.setFormatter(JsonLine(more) if settings.format is LogFormat.JSON else OneLine())
+    handlers = list(written)
+    graylog = None
+    if settings.graylog is not None:
+        from .graylog import Graylog
+
+        graylog = Graylog(settings.graylog, more)
+        handlers.append(graylog)
+    guard = FloodGuard(handlers)
     root = logging.getLogger()
-    level_before = root.level
-    quieted = {name: logging.getLogger(name).level for name in _LIBRARIES}
-    formatter = OneLine()
-    handlers: list[logging.Handler] = [logging.StreamHandler()]
-    if settings.file:
-        handlers.append(_file(settings))
-    for handler in handlers:
-        handler.setFormatter(formatter)
-    listener = _graylog(settings.graylog, handlers) if settings.graylog else None
-    for handler in handlers:
-        root.addHandler(handler)
-    root.setLevel(settings.level)
-    for name, least in _LIBRARIES.items():
-        logging.getLogger(name).setLevel(max(least, settings.level) if settings.level > TRACE else TRACE)
-    if listener:
-        listener.start()
+    logs = Logs(file)
+    root.addHandler(guard)
+    logs.set_levels(settings.level, settings.levels)
     try:
-        yield
+        yield logs
     finally:
-        if listener:
-            listener.stop()
-            for handler in listener.handlers:
-                handler.close()
-        for handler in handlers:
-            root.removeHandler(handler)
+        guard.close()
+        if graylog is not None:
+            handlers.remove(graylog)
+            graylog.close()
+            if graylog.lost:
+                log.warning("%d records were not sent to Graylog", graylog.lost)
+        root.removeHandler(guard)
+        for handler in written:
             handler.close()
-        root.setLevel(level_before)
-        for name, level in quieted.items():
-            logging.getLogger(name).setLevel(level)
+        logs.reset_levels()
 
 
-class OneLine(logging.Formatter):
-    """`2026-01-31T12:00:00.123Z WARNING forwarder.kafka: text`, in UTC. Only a traceback takes further lines."""
-
-    def formatTime(self, record: logging.LogRecord, datefmt: str | None = None) -> str:  # noqa: N802
-        return datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
-
-    def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802
-        # A PV's name or a broker's answer may hold a line break; it must not be able to fake a line of the log.
-        text = record.message.replace("\r", "\\r").replace("\n", "\\n")
-        return f"{self.formatTime(record)} {record.levelname} {record.name}: {text}"
-
-
-def _file(settings: LogSettings) -> logging.Handler:
-    assert settings.file
+def _file(settings: LogSettings) -> LogFile | None:
+    if settings.file is None:
+        return None
+    name, allowed, shown = "log-file", "a file in a folder that exists and may be written", settings.file
     try:
-        return logging.handlers.RotatingFileHandler(
-            settings.file, maxBytes=FILE_BYTES, backupCount=FILES_KEPT, encoding="utf-8"
-        )
+        if settings.makes_folder:
+            name, allowed, shown = "log-directory", "a directory that may be written or made", settings.file.parent
+            shown.mkdir(parents=True, exist_ok=True)
+        return LogFile(settings.file, settings.file_bytes, settings.files_kept)
     except OSError as error:
-        raise BadSetting(
-            f'log-file: "{settings.file}" cannot be written: {error.strerror}; '
-            "allowed: a file in a folder that exists and may be written"
-        ) from None
-
-
-def _graylog(address: str, handlers: list[logging.Handler]) -> logging.handlers.QueueListener:
-    """Puts a handler that only queues among `handlers`; a thread sends, because every datagram looks up the host."""
-    from pygelf import GelfUdpHandler
-
-    class Quiet(GelfUdpHandler):
-        def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802
-            """A Graylog that is away is not worth a traceback for each record; the other logs have them all."""
-
-    host, _, port = address.rpartition(":")
-    sender = Quiet(host.strip("[]"), int(port), include_extra_fields=True)
-    waiting: queue.Queue[logging.LogRecord] = queue.Queue(_QUEUED)
-    handlers.append(_DropWhenFull(waiting))
-    return _Listener(waiting, sender)
-
-
-class _Listener(logging.handlers.QueueListener):
-    def __init__(self, waiting: queue.Queue[logging.LogRecord], sender: logging.Handler) -> None:
-        super().__init__(waiting, sender)
-        self._waiting = waiting
-
-    def enqueue_sentinel(self) -> None:
-        """Ask the thread to end, also when the queue is full."""
-        while True:
-            try:
-                return super().enqueue_sentinel()
-            except queue.Full:
-                self._waiting.get_nowait()
-
-    def stop(self) -> None:
-        """Send what waits, but not for long: a name server that is away takes seconds for each datagram."""
-        thread, self._thread = self._thread, None
-        if thread:
-            self.enqueue_sentinel()
-            thread.join(_STOP_S)
-
-
-class _DropWhenFull(logging.handlers.QueueHandler):
-    def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802
-        """The queue is full."""
+        raise BadSetting(f'{name}: "{shown}" cannot be written: {error.strerror}; allowed: {allowed}') from None

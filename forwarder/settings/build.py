@@ -17,6 +17,7 @@ from .types import (
     ClusterSettings,
     CommandSettings,
     EventLoop,
+    LogFormat,
     LogSettings,
     ProducerSettings,
     PvAccessSettings,
@@ -44,6 +45,7 @@ _TOPICS = {
 """What is meant where only the host of a topic is given."""
 
 _STATE = "~/.local/state/epics-kafka-forwarder"
+_LOG_FILE = "forwarder.log"
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +102,7 @@ class Builder:
             commands=self._commands(),
             spool=self._spool(service_id),
             times=TimeSettings(v.value(t.SEND_OUT_OF_ORDER), v.value(t.FUTURE_LIMIT), v.value(t.PAST_LIMIT)),
-            log=LogSettings(v.value(t.VERBOSITY), v.get(t.LOG_FILE), v.get(t.GRAYLOG) or ""),
+            log=self._log(service_id),
         )
 
     def shown(self) -> tuple[Shown, ...]:
@@ -210,13 +212,33 @@ class Builder:
         v = self._values
         state = v.get(t.STATE_DIRECTORY)
         if state is None:
-            state = Path(_STATE, re.sub(r"[^A-Za-z0-9._-]", "_", service_id)).expanduser()
+            state = Path(_STATE, _folder(service_id)).expanduser()
             self._derive(t.STATE_DIRECTORY, str(state), "service-id")
         directory = v.get(t.SPOOL_DIRECTORY)
         if v.raw(t.SPOOL_DIRECTORY) is None:
             directory = state / "spool"
             self._derive(t.SPOOL_DIRECTORY, str(directory), "state-directory")
         return SpoolSettings(directory, v.value(t.SPOOL_MAX_BYTES), v.value(t.SPOOL_AFTER))
+
+    def _log(self, service_id: str) -> LogSettings:
+        v = self._values
+        file, directory = v.get(t.LOG_FILE), v.get(t.LOG_DIRECTORY)
+        makes_folder = file is None and directory is not None
+        if directory is not None and file is not None:
+            self.warnings.append("log-directory: has no effect, log-file is given")
+        elif directory is not None:
+            file = directory / (v.get(t.LOG_FOLDER) or _folder(service_id)) / _LOG_FILE
+            self._derive(t.LOG_FILE, str(file), "log-directory")
+        return LogSettings(
+            level=v.value(t.VERBOSITY),
+            levels=v.every(t.LOG_LEVEL),
+            format=LogFormat(v.value(t.LOG_FORMAT)),
+            file=file,
+            makes_folder=makes_folder,
+            file_bytes=v.value(t.LOG_FILE_BYTES),
+            files_kept=v.value(t.LOG_FILES_KEPT),
+            graylog=v.get(t.GRAYLOG),
+        )
 
     def _commands(self) -> CommandSettings:
         v = self._values
@@ -262,6 +284,11 @@ class Builder:
         if raw is None:
             return Shown(setting.name, "", "not set")
         return Shown(setting.name, _text(setting, raw), raw.source)
+
+
+def _folder(service_id: str) -> str:
+    """A folder's name that every system takes."""
+    return re.sub(r"[^A-Za-z0-9._-]", "_", service_id)
 
 
 def _text(setting: Setting[Any], raw: Raw) -> str:

@@ -1,7 +1,8 @@
 """The settings of one run: a flag before the environment, before the file, before the profile, before the default."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Any
 
 from . import layers
 from . import table as t
@@ -20,6 +21,12 @@ class Reading:
     warnings: tuple[str, ...]
     """What was given and has no effect, or has a better place."""
     shown: tuple[Shown, ...]
+    _said: Mapping[str, tuple[str, ...]] = field(repr=False)
+    """All that is said of each setting. Not in repr, because passwords are in it."""
+
+    def differences(self, other: "Reading") -> tuple[str, ...]:
+        """The names of the settings that are not the same, in the order of the table."""
+        return tuple(name for name, said in self._said.items() if said != other._said[name])
 
 
 def load(command_line: Mapping[str, Sequence[str]], environment: Mapping[str, str]) -> Settings:
@@ -41,4 +48,14 @@ def read(command_line: Mapping[str, Sequence[str]], environment: Mapping[str, st
     values = Values((*given.layers, layers.from_profile(profile)))
     builder = Builder(values, profile, named is not None)
     settings = builder.settings()
-    return Reading(settings, (*warnings, *builder.warnings), builder.shown())
+    shown = builder.shown()
+    said = {one.name: (*_texts(values, t.BY_NAME[one.name]), one.value) for one in shown}
+    for password in t.PASSWORDS:
+        # It may be in a file, whose name stays the same.
+        said[password.name] = (values.password(password),)
+    return Reading(settings, (*warnings, *builder.warnings), shown, said)
+
+
+def _texts(values: Values, setting: t.Setting[Any]) -> tuple[str, ...]:
+    raw = values.raw(setting)
+    return raw.texts if raw else ()

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TypeVar
 
+from .types import GraylogSettings
 from .uri import broker
 
 Number = TypeVar("Number", int, float)
@@ -13,6 +14,8 @@ Number = TypeVar("Number", int, float)
 _LEVELS = {"trace": 5, "debug": 10, "info": 20, "notice": 20, "warning": 30, "warn": 30, "error": 40, "critical": 50}
 _LEVEL_NUMBERS = {"0": 5, "1": 10, "2": 20, "3": 30, "4": 40, "5": 50, "6": 50, "7": 50}
 """The C++ forwarder hands its number to spdlog as a level: 0 trace to 5 critical; 6 and 7 say nothing at all."""
+
+_GRAYLOG_PORT = 12201
 
 
 def word(text: str) -> str:
@@ -107,13 +110,24 @@ def existing_file(text: str) -> Path:
     return found
 
 
-def host_and_port(default_port: int) -> Callable[[str], str]:
-    """`host:port` from `host`, `host:port` or `//host:port`."""
+def level_of_logger(text: str) -> tuple[str, int]:
+    """A logger's name and its level, from `NAME=LEVEL`."""
+    name, equals, of_it = text.strip().partition("=")
+    if not equals:
+        raise ValueError("is not NAME=LEVEL; the level of all is verbosity")
+    if not re.fullmatch(r"[A-Za-z_]\w*(\.\w+)*", name, re.ASCII):
+        raise ValueError("does not begin with the name of a logger")
+    return name, level(of_it)
 
-    def parse(text: str) -> str:
-        return broker(text.strip().removeprefix("//").rstrip("/"), default_port)
 
-    return parse
+def graylog(text: str) -> GraylogSettings:
+    """From `udp://host:port`, `tcp://host:port`, or either without its beginning, which is UDP."""
+    protocol, slashes, place = text.strip().rpartition("//")
+    protocol = protocol.lower() if slashes else ""
+    if protocol not in ("", "udp:", "tcp:"):
+        raise ValueError("has an unknown protocol (known: udp, tcp)")
+    host, _, port = broker(place.rstrip("/"), _GRAYLOG_PORT).rpartition(":")
+    return GraylogSettings(protocol.rstrip(":") or "udp", host.strip("[]"), int(port))
 
 
 def hosts(text: str) -> tuple[str, ...]:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, Generic, TypeVar
 
 from . import parse
-from .types import EventLoop
+from .types import EventLoop, LogFormat
 from .uri import MECHANISMS, PROTOCOLS, Address, cluster_address, topic_address
 
 T = TypeVar("T")
@@ -602,14 +602,74 @@ VERBOSITY = Setting(
     aliases=("verbose",),
     metavar="LEVEL",
 )
+LOG_LEVEL = Setting(
+    "log-level",
+    parse.level_of_logger,
+    "How much one logger and those below it say, such as forwarder.kafka=Debug; may be given several times.",
+    "NAME=LEVEL, with a level as in verbosity",
+    "Logging",
+    Kind.MANY,
+    # Too many programs have a LOG_LEVEL and a LOG_FORMAT.
+    bare_variable=False,
+    metavar="NAME=LEVEL",
+)
+LOG_FORMAT = Setting(
+    "log-format",
+    parse.choice(*(form.value for form in LogFormat)),
+    "Lines for people, or a JSON object each; on the console and in the file.",
+    "text or json",
+    "Logging",
+    default="text",
+    bare_variable=False,
+    metavar="NAME",
+)
+LOG_DIRECTORY = Setting(
+    "log-directory",
+    parse.path,
+    "Directory to log in, besides the console: to log-folder/forwarder.log.",
+    "a directory, which is made",
+    "Logging",
+    metavar="DIRECTORY",
+)
+LOG_FOLDER = Setting(
+    "log-folder",
+    parse.path,
+    "Folder of this instance in log-directory. If not given: as the profile says, or one with the name of service-id.",
+    "a folder's name",
+    "Logging",
+    metavar="NAME",
+)
 LOG_FILE = Setting(
-    "log-file", parse.path, "File to log to, besides the console.", "a file's name", "Logging", metavar="FILE"
+    "log-file",
+    parse.path,
+    "File to log to, besides the console; counts before log-directory.",
+    "a file's name",
+    "Logging",
+    metavar="FILE",
+)
+LOG_FILE_BYTES = Setting(
+    "log-file-bytes",
+    parse.whole(0, 1 << 40),
+    "Size at which a log file gives way to a new one; 0: never.",
+    "a whole number from 0 to 1099511627776",
+    "Logging",
+    default="10000000",
+    metavar="BYTES",
+)
+LOG_FILES_KEPT = Setting(
+    "log-files-kept",
+    parse.whole(1, 10_000),
+    "Full log files kept beside the one that is written.",
+    "a whole number from 1 to 10000",
+    "Logging",
+    default="5",
+    metavar="N",
 )
 GRAYLOG = Setting(
     "graylog-logger-address",
-    parse.host_and_port(12201),
-    "Graylog input that takes GELF over UDP.",
-    "host[:port] or //host[:port]",
+    parse.graylog,
+    "Graylog input that takes GELF, by UDP if nothing else is said.",
+    "[udp://|tcp://]host[:port]",
     "Logging",
     metavar="HOST:PORT",
 )
@@ -684,7 +744,13 @@ SETTINGS: tuple[Setting[Any], ...] = (
     PVA_CONN_TMO,
     PVA_QUEUE_SIZE,
     VERBOSITY,
+    LOG_LEVEL,
+    LOG_FORMAT,
+    LOG_DIRECTORY,
+    LOG_FOLDER,
     LOG_FILE,
+    LOG_FILE_BYTES,
+    LOG_FILES_KEPT,
     GRAYLOG,
     STATISTICS_INTERVAL,
 )

@@ -142,13 +142,40 @@ class TimeSettings:
     """The same for the past, where the brokers refuse older times; 0: no limit."""
 
 
+class LogFormat(Enum):
+    TEXT = "text"
+    JSON = "json"
+
+
+@dataclass(frozen=True, slots=True)
+class GraylogSettings:
+    """A Graylog input that takes GELF."""
+
+    protocol: str
+    """`udp` or `tcp`."""
+    host: str
+    port: int
+
+    def __str__(self) -> str:
+        return f"{self.protocol}://{self.host}:{self.port}"
+
+
 @dataclass(frozen=True, slots=True)
 class LogSettings:
     level: int = 20
     """As in the module logging; 5 is Trace."""
+    levels: tuple[tuple[str, int], ...] = ()
+    """Loggers, by name, that have a level of their own; of the same name the last counts."""
+    format: LogFormat = LogFormat.TEXT
+    """Of console and file."""
     file: Path | None = None
-    graylog: str = ""
-    """`host:port` that takes GELF over UDP; empty for none."""
+    makes_folder: bool = False
+    """Whether the folder of the file is made if it is missing."""
+    file_bytes: int = 10_000_000
+    """How large the file may get until a new one is begun; 0: as large as it will."""
+    files_kept: int = 5
+    """Full files kept beside the one that is written."""
+    graylog: GraylogSettings | None = None
 
 
 @dataclass(frozen=True, slots=True)
