@@ -19,14 +19,16 @@ class RepeatingFault:
         self._clock = clock
         self._level = level
         self._since = 0.0
+        self._last = 0.0
         self._told: set[str] = set()
         self.count = 0
         """How often it occurred since it began; 0: all is well."""
 
     def occurred(self, reason: object) -> None:
         """It happened. `reason` is a text or an exception."""
+        self._last = self._clock()
         if not self.count:
-            self._since = self._clock()
+            self._since = self._last
         self.count += 1
         text = str(reason) or type(reason).__name__
         if text not in self._told and len(self._told) < self._REASONS:
@@ -40,3 +42,8 @@ class RepeatingFault:
             self._log.log(self._level, "%s: over after %.1f s, occurred %d times", self._what, lasted, self.count)
             self.count = 0
             self._told.clear()
+
+    def over_if_quiet(self, for_s: float) -> None:
+        """For a fault whose end shows in nothing else: it is over when it has not occurred for so many seconds."""
+        if self.count and self._clock() >= self._last + for_s:
+            self.over()

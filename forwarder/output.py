@@ -38,13 +38,16 @@ class Output:
         self._kind = kind
         self._refused_values = self.refused_updates(received)
         self._refused_from = None
-        self.refused = ""
+        refused, self.refused = self.refused, ""
         try:
             self.encoder = self.schema.encoder(self.stream.channel, kind)
         except CannotEncode as error:
             self.encoder = None
             self._refused_from = received
             self._say(str(error))
+        else:
+            if refused:
+                log.info("%s can be forwarded to %s again, as %s", self.stream.channel, self.stream.topic, kind)
 
     def refuse(self, error: Exception) -> None:
         """The encoder could not take a value."""

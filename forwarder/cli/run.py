@@ -9,12 +9,9 @@ from typing import Any
 import click
 
 from .. import __version__
-from ..observe import logs
-from ..observe.hangup import on_hangup
 from ..settings.load import Reading, read
 from ..settings.names import MEANINGLESS
 from ..settings.table import SETTINGS, Kind, Setting
-from .read_again import ReadAgain
 
 log = logging.getLogger("forwarder")
 
@@ -105,6 +102,10 @@ def _run(show_settings: bool, **given: Any) -> int:
     if show_settings:
         _print(reading)
         return 0
+    from ..observe import logs
+    from ..observe.hangup import on_hangup
+    from .read_again import ReadAgain
+
     settings = reading.settings
     with (
         logs.set_up(settings.log, {"service_id": settings.service_id, "profile": settings.profile}) as running,

@@ -524,7 +524,9 @@ class PvAccess:
         channel.ever_connected = True
         channel.happened(Event.FIRST_VALUE)
         channel.subscribed_at = time.monotonic()
-        self._complained.discard(name)
+        if name in self._complained:
+            self._complained.discard(name)
+            log.info("the subscription to %s works again", name)
         reader = channel.reader = _Reader(channel.listener, layout, self._counts)
         channel.take = reader.update
         reader.first(fields)

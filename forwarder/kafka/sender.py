@@ -28,6 +28,8 @@ _REFRESH_S = 60.0
 """How often a cluster is asked for its topics when all is well: finds partitions that were added."""
 _REFRESH_MISSING_S = 2.0
 _REFRESH_SOON_S = 0.1
+_QUIET_S = 60.0
+"""How long messages must not have been refused until that is over."""
 _AWAY_S = (0.25, 5.0)
 """First and longest wait for a cluster that is away."""
 _ROOM_AGAIN = 0.75
@@ -79,7 +81,7 @@ class Sender:
         self._partition_faults: dict[PartitionQueue, RepeatingFault] = {}
         self._refusals: dict[PartitionQueue, RepeatingFault] = {}
         self._restamps: dict[PartitionQueue, RepeatingFault] = {}
-        """Both are never over: the next batch that is stored doesn't mean that the PV's next value will be."""
+        """A batch that is stored ends neither of them: it doesn't mean that the PV's next value will be."""
 
     async def run(self) -> None:
         """Send whatever comes until cancelled."""
@@ -290,6 +292,8 @@ class Sender:
                 continue
             self._away.over()
             away_s = _AWAY_S[0]
+            for fault in (self._failed, *self._refusals.values(), *self._restamps.values()):
+                fault.over_if_quiet(_QUIET_S)
             self._known_topics = topics
             missing = [lane for lane in lanes if not self._place(lane)]
             await asyncio.sleep(_REFRESH_SOON_S)

@@ -31,8 +31,13 @@ class FloodGuard(logging.Handler):
         self._timer: threading.Timer | None = None
 
     def emit(self, record: logging.LogRecord) -> None:
-        if record.levelno < logging.INFO or self._may_be_told(record):
-            self._hand_on(record)
+        try:
+            told = record.levelno < logging.INFO or self._may_be_told(record)
+        except Exception:  # noqa: BLE001  (as every handler of the library: arguments may not fit their text)
+            self.handleError(record)
+        else:
+            if told:
+                self._hand_on(record)
 
     def close(self) -> None:
         """Tell what has not been told yet."""

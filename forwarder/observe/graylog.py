@@ -25,6 +25,8 @@ _REST_S = (1.0, 30.0)
 _STEADY_S = 5.0
 """How long nothing may go wrong until Graylog counts as back."""
 _LOOK_S = 1.0
+_LONGEST = 8000
+"""Characters of a text: GELF has 128 datagrams for a record, and Graylog's store less room than that."""
 _STOP_S = 2.0
 """How long what still waits may take to be sent at the end."""
 
@@ -55,11 +57,12 @@ class Graylog(logging.Handler):
         return self._no_room + self._not_sent - self._told
 
     def emit(self, record: logging.LogRecord) -> None:
-        message = self._message(record)
         try:
-            self._waiting.put_nowait(message)
+            self._waiting.put_nowait(self._message(record))
         except queue.Full:
             self._no_room += 1
+        except Exception:  # noqa: BLE001  (as every handler of the library: arguments may not fit their text)
+            self.handleError(record)
 
     def close(self) -> None:
         """Send what waits, but not for long, and end."""
@@ -71,14 +74,17 @@ class Graylog(logging.Handler):
                 self._given_up = True
                 self._link.interrupt()
                 self._thread.join(_STOP_S)
-            self._not_sent += self._waiting.qsize()
+            self._not_sent += self._left()
         super().close()
 
     def _message(self, record: logging.LogRecord) -> Mapping[str, Any]:
-        text, exception = unicode(record.getMessage()), exception_of(record)
+        text, exception = record.getMessage(), exception_of(record)
         record = copy.copy(record)
-        record.msg, record.args = text, None
-        record.exc_info, record.exc_text = None, f"{text}\n{unicode(exception)}" if exception else None
+        record.msg, record.args = unicode(text[:_LONGEST]), None
+        record.exc_info = record.exc_text = None
+        if exception:
+            # What is left of a long one is its end, which says what has happened.
+            record.exc_text = f"{record.msg}\n{unicode(exception[-_LONGEST:])}"
         # Trace is a level that neither Graylog nor its library knows.
         record.levelno = max((level for level in gelf.LEVELS if level <= record.levelno), default=logging.DEBUG)
         return gelf.make(record, self._host, False, "1.1", {**self._fields, "_logger": record.name}, None)
@@ -90,6 +96,13 @@ class Graylog(logging.Handler):
             except queue.Full:
                 self._waiting.get_nowait()
                 self._no_room += 1
+
+    def _left(self) -> int:
+        """Take what still waits; how many records that are."""
+        count = 0
+        while not self._waiting.empty():
+            count += self._waiting.get_nowait() is not None
+        return count
 
     def _run(self) -> None:
         try:
@@ -110,14 +123,15 @@ class Graylog(logging.Handler):
         while True:
             try:
                 self._link.send(data)
-            except OSError as error:
+            except (OSError, UnicodeError) as error:
                 self._failed(error)
                 if not self._link.keeps or self._stopping.wait(rest_s):
                     self._not_sent += 1
                     return
                 rest_s = min(2 * rest_s, _REST_S[1])
             else:
-                return self._works()
+                self._works()
+                return
 
     def _look(self) -> None:
         """Nothing is to be sent; is Graylog there again?"""
@@ -128,7 +142,7 @@ class Graylog(logging.Handler):
         else:
             self._works()
 
-    def _failed(self, error: OSError) -> None:
+    def _failed(self, error: Exception) -> None:
         self._failed_at = time.monotonic()
         # Who closes this handler may hold its lock, and waits for this thread.
         if not self._stopping.is_set():

@@ -24,7 +24,7 @@ class Link(Protocol):
 
     def pack(self, message: Mapping[str, Any]) -> bytes: ...
     def send(self, data: bytes) -> None:
-        """Raises OSError when this, or one before, could not be sent."""
+        """Raises OSError when this, or one before, could not be sent, or UnicodeError for the name of the host."""
         ...
 
     def check(self) -> None:

@@ -12,6 +12,9 @@ _CONTROL = re.compile("[\x00-\x08\x0a-\x1f\x7f-\x9f\u2028\u2029]")
 class OneLine(logging.Formatter):
     """`2026-01-31T12:00:00.123Z WARNING forwarder.kafka: text`, in UTC. Only a traceback takes further lines."""
 
+    def format(self, record: logging.LogRecord) -> str:
+        return unicode(super().format(record))
+
     def formatTime(self, record: logging.LogRecord, datefmt: str | None = None) -> str:  # noqa: N802
         return _time(record)
 
@@ -47,7 +50,7 @@ def exception_of(record: logging.LogRecord) -> str | None:
 
 
 def unicode(text: str) -> str:
-    """What was no UTF-8 when it was read has surrogates in it, which strict readers of JSON refuse."""
+    """What was no UTF-8 when it was read has surrogates in it, which cannot be written, and break strict JSON."""
     return text.encode("utf-8", "backslashreplace").decode()
 
 

@@ -29,6 +29,7 @@ from caproto import (
     VirtualCircuit,
 )
 
+from forwarder.faults import RepeatingFault
 from forwarder.model import ValueType
 
 from . import description, events
@@ -135,6 +136,7 @@ class Circuit(asyncio.Protocol):
         self._skip = 0
         self._out: list[bytes] = []
         self._strangers = 0
+        self._errors = RepeatingFault(log, "an error is reported by {}:{}".format(*address), time.monotonic)
         self._flows_until = 0.0
         """Until then it brings so much that it is read on as soon as all else has had its turn."""
         self._over = False
@@ -203,6 +205,7 @@ class Circuit(asyncio.Protocol):
         """Close the connection when what was asked of it has left; the owner is not told."""
         self._flush()
         self._over = True
+        self._errors.over()
         transport, self._transport = self._transport, None
         if transport is not None:
             transport.close()
@@ -386,7 +389,7 @@ class Circuit(asyncio.Protocol):
             case ClearChannelResponse():
                 self._forget(command.cid)
             case ErrorResponse():
-                log.warning("%s:%d reports an error: %r", *self.address, command)
+                self._errors.occurred(repr(command))
             case _:
                 pass
 
@@ -473,4 +476,5 @@ class Circuit(asyncio.Protocol):
         self._transport = None
         if not self._over:
             self._over = True
+            self._errors.over()
             self._owner.circuit_lost(self, reason)

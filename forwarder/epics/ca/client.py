@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping
 from forwarder.epics.addresses import broadcast_addresses, resolve
 from forwarder.epics.interface import Listener
 from forwarder.epics.pacing import SearchPacing
+from forwarder.faults import RepeatingFault
 from forwarder.forever import forever, nothing_more
 from forwarder.settings.types import ChannelAccessSettings
 
@@ -71,7 +72,7 @@ class ChannelAccess:
         self._name_servers: list[NameServer] = []
         self._addresses: list[tuple[str, int]] = []
         self._unresolved: list[str] = []
-        self._complained = False
+        self._names = RepeatingFault(log, "addresses that cannot be resolved, tried again later", time.monotonic)
         self._budget = float(min(settings.max_search_datagrams_per_s, _DATAGRAMS_PER_TICK))
         self._restart_at: float | None = None
         self._identity = (socket.gethostname(), _user())
@@ -372,9 +373,10 @@ class ChannelAccess:
     async def _resolve(self) -> None:
         found, self._unresolved = await resolve(self._unresolved, self._settings.server_port)
         self._addresses = list(dict.fromkeys([*self._addresses, *found]))
-        if self._unresolved and not self._complained:
-            self._complained = True
-            log.warning("addresses that cannot be resolved, tried again later: %s", ", ".join(self._unresolved))
+        if self._unresolved:
+            self._names.occurred(", ".join(self._unresolved))
+        else:
+            self._names.over()
 
 
 def _user() -> str:

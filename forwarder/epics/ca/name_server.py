@@ -2,8 +2,11 @@
 
 import asyncio
 import logging
+import time
 from collections.abc import Callable, Iterable
 from struct import Struct
+
+from forwarder.faults import RepeatingFault
 
 from .search import VERSION_MESSAGE, Found, read_answers
 
@@ -36,7 +39,7 @@ class NameServer:
         self._appeared = appeared
         self._conn_timeout_s = conn_timeout_s
         self._writer: asyncio.StreamWriter | None = None
-        self._away = False
+        self._fault = RepeatingFault(log, "the name server {}:{}".format(*address), time.monotonic)
 
     def send(self, messages: Iterable[bytes]) -> None:
         """Ask it for these PVs, unless it's away or too slow: they will be asked for again."""
@@ -51,12 +54,12 @@ class NameServer:
                 async with asyncio.timeout(_OPEN_TIMEOUT_S):
                     reader, writer = await asyncio.open_connection(*self.address)
             except (OSError, TimeoutError) as error:
-                self._complain(f"cannot be reached: {error or 'no answer'}")
+                self._fault.occurred(f"cannot be reached: {error or 'no answer'}; trying again every {_RETRY_S:g} s")
             else:
                 try:
                     await self._converse(reader, writer)
                 except OSError as error:
-                    self._complain(str(error))
+                    self._fault.occurred(error)
                 finally:
                     self._writer = None
                     # Not closed: that would wait until a server that reads nothing has read what is buffered.
@@ -69,10 +72,10 @@ class NameServer:
         self._appeared(*self.address)
         rest = b""
         while data := await self._read(reader, writer):
-            self._away = False
+            self._fault.over()
             rest += data
             rest = rest[read_answers(rest, self.address[0], self._found) :]
-        self._complain("closed the connection")
+        self._fault.occurred("closed the connection")
 
     async def _read(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bytes:
         """What it says next; a silent one is asked for an echo. Raises TimeoutError when it stays silent."""
@@ -86,8 +89,3 @@ class NameServer:
                 return await reader.read(65536)
         except TimeoutError:
             raise TimeoutError("does not answer an echo") from None
-
-    def _complain(self, reason: str) -> None:
-        if not self._away:
-            log.warning("the name server %s:%d %s; trying again every %g s", *self.address, reason, _RETRY_S)
-        self._away = True

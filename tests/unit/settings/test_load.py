@@ -7,7 +7,7 @@ import pytest
 from forwarder.errors import BadSetting
 from forwarder.settings.load import load, read
 from forwarder.settings.table import SETTINGS
-from forwarder.settings.types import EventLoop, Security
+from forwarder.settings.types import EventLoop, GraylogSettings, Security
 
 TOPIC = {"config-topic": ["b:1/INST_forwarderConfig"]}
 USER = {"config-topic": [r"SASL_SSL+SCRAM-SHA-512\me@b:1/t"]}
@@ -147,7 +147,7 @@ def test_values_reach_their_fields() -> None:
     assert (settings.producer.linger_s, settings.producer.request_timeout_s) == (0.005, 1)
     assert settings.producer.compression == "zstd"
     assert settings.event_loop is EventLoop.ASYNCIO
-    assert settings.log.graylog == "log:12201"
+    assert settings.log.graylog == GraylogSettings("udp", "log", 12201)
     assert settings.skip_retrieval
     assert settings.statistics_interval_s == 10
 
@@ -308,3 +308,95 @@ def test_names_are_unique_and_passwords_secret() -> None:
     for each in (names, variables, shorts):
         assert len(each) == len(set(each))
     assert all(setting.secret for setting in SETTINGS if setting.name.endswith("password"))
+
+
+@pytest.mark.parametrize(
+    ("flags", "file", "made"),
+    [
+        ({}, None, False),
+        ({"log-directory": ["/logs"]}, "/logs/forwarder-local/forwarder.log", True),
+        ({"log-directory": ["/logs"], "service-id": ["a b/c"]}, "/logs/a_b_c/forwarder.log", True),
+        ({"log-directory": ["/logs"], "profile": ["production"]}, "/logs/prod_forwarder/forwarder.log", True),
+        ({"log-directory": ["/logs"], "profile": ["development"]}, "/logs/dev_forwarder/forwarder.log", True),
+        (
+            {"log-directory": ["/logs"], "profile": ["production"], "log-folder": ["second"]},
+            "/logs/second/forwarder.log",
+            True,
+        ),
+        ({"log-directory": ["/logs"], "log-file": ["/other/f.log"]}, "/other/f.log", False),
+    ],
+)
+def test_where_the_log_goes(flags: dict[str, list[str]], file: str | None, made: bool) -> None:
+    reading = read(flags, {})
+    log = reading.settings.log
+    assert (log.file, log.makes_folder) == (Path(file) if file else None, made)
+    assert next(shown.value for shown in reading.shown if shown.name == "log-file") == (file or "")
+    assert [w for w in reading.warnings if "log-" in w] == (
+        ["log-directory: has no effect, log-file is given"] if len(flags) == 2 and "log-file" in flags else []
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("g", ("udp", "g", 12201)),
+        ("g:1", ("udp", "g", 1)),
+        ("//g:1/", ("udp", "g", 1)),
+        ("udp://g", ("udp", "g", 12201)),
+        ("TCP://g:2", ("tcp", "g", 2)),
+        ("tcp://[::1]:2", ("tcp", "::1", 2)),
+    ],
+)
+def test_the_address_of_graylog(text: str, expected: tuple[str, str, int]) -> None:
+    assert load({"graylog-logger-address": [text]}, {}).log.graylog == GraylogSettings(*expected)
+
+
+def test_levels_of_single_loggers(tmp_path: Path) -> None:
+    flags = {"log-level": ["forwarder.kafka=Debug", "aiokafka=1"]}
+    expected = (("forwarder.kafka", 10), ("aiokafka", 10))
+    assert load(flags, {}).log.levels == expected
+    assert load({}, {"FORWARDER_LOG_LEVEL": "forwarder.kafka=debug aiokafka=1"}).log.levels == expected
+    (file := tmp_path / "f.ini").write_text("log-level=forwarder.kafka=Debug\nlog-level=aiokafka=1\n")
+    assert load({"config-file": [str(file)]}, {}).log.levels == expected
+    assert load({}, {"LOG_LEVEL": "info", "LOG_FORMAT": "pretty"}).log == load({}, {}).log
+
+
+WRONG_LOGS = {
+    "log-level": [
+        ("Debug", "is not NAME=LEVEL; the level of all is verbosity"),
+        ("forwarder.kafka=Loud", "is not a level"),
+        ("=Debug", "does not begin with the name of a logger"),
+        ("a..b=Debug", "does not begin with the name of a logger"),
+    ],
+    "graylog-logger-address": [
+        ("http://g:1", "has an unknown protocol (known: udp, tcp)"),
+        ("tcp://g:x", "has a port that is not a number from 1 to 65535"),
+        ("tcp://", "names no host"),
+    ],
+    "log-format": [("xml", "is not known; allowed: text or json")],
+    "log-file-bytes": [("-1", "is out of range")],
+    "log-files-kept": [("0", "is out of range")],
+}
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "complaint"), [(name, *case) for name, cases in WRONG_LOGS.items() for case in cases]
+)
+def test_what_is_wrong_for_the_log(name: str, text: str, complaint: str) -> None:
+    with pytest.raises(BadSetting, match=f'^{name}: "') as caught:
+        load({name: [text]}, {})
+    assert f'"{text}" from the flag --{name} {complaint}' in str(caught.value)
+
+
+def test_what_differs_between_two_readings(tmp_path: Path) -> None:
+    (password := tmp_path / "password").write_text("hunter1")
+    (file := tmp_path / "f.toml").write_text("linger = 5\nverbosity = 'Debug'\n")
+    flags = {**USER, "config-topic-sasl-password-file": [str(password)], "config-file": [str(file)]}
+    before = read(flags, {})
+    assert read(flags, {}).differences(before) == ()
+    file.write_text("linger = 7\nmax-streams = 5\n")
+    password.write_text("hunter2")
+    after = read(flags, {})
+    assert set(after.differences(before)) == {"linger", "verbosity", "max-streams", "config-topic-sasl-password"}
+    assert "hunter" not in repr((before.shown, before.warnings, after.shown, after.differences(before)))
+    assert "_said" not in repr(after)
