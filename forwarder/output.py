@@ -47,7 +47,7 @@ class Output:
             self._say(str(error))
         else:
             if refused:
-                log.info("%s can be forwarded to %s again, as %s", self.stream.channel, self.stream.topic, kind)
+                log.info("%s can be forwarded to %s again", self.stream.channel, self.stream.topic)
 
     def refuse(self, error: Exception) -> None:
         """The encoder could not take a value."""

@@ -32,6 +32,8 @@ from functools import lru_cache, partial
 from typing import Any
 
 from p4p import Value as Fields
+from p4p import logLevelFatal
+from p4p._p4p import logger_level_set
 from p4p.client.raw import Context, Disconnected, Finished
 from p4p.client.raw import Subscription as Monitor
 
@@ -337,6 +339,8 @@ class PvAccess:
     async def start(self) -> None:
         """Open sockets. Raises OSError when none can be had."""
         self._loop = asyncio.get_running_loop()
+        # What pvxs has to say goes to stderr past the log, in another form and without a bound.
+        logger_level_set("pvxs.*", logLevelFatal)
         settings = self._settings
         conf = {
             "EPICS_PVA_ADDR_LIST": " ".join(settings.addr_list),

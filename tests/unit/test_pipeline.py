@@ -175,7 +175,10 @@ def test_a_pv_that_comes_back_with_another_type_goes_on_with_that() -> None:
     assert values == [5, 10]
 
 
-def test_a_type_without_a_place_in_the_schema_is_refused_and_shown_and_the_rest_goes_on() -> None:
+def test_a_type_without_a_place_in_the_schema_is_refused_and_shown_and_the_rest_goes_on(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    caplog.set_level("INFO")
     bench = Bench()
     route = bench.open(stream())
     route.connected(ChannelType(ValueType.TABLE, is_array=False))
@@ -185,6 +188,9 @@ def test_a_type_without_a_place_in_the_schema_is_refused_and_shown_and_the_rest_
     assert "f142 has no place for table" in route.outputs[0].refused
     route.connected(DOUBLE)
     assert route.outputs[0].refused == ""
+    refused, again = [message for message in caplog.messages if "forwarded to" in message]
+    assert "PV is not forwarded to topic, further updates are counted" in refused
+    assert "PV can be forwarded to topic again" in again
 
 
 def test_a_value_is_repeated_only_after_the_period_without_updates_and_with_its_alarm() -> None:

@@ -370,7 +370,7 @@ class TestNameServers:
 
     @pytest.mark.parametrize("run", ["uvloop"], indirect=True)
     def test_a_name_server_that_was_away_is_asked_at_once_when_it_is_back(
-        self, run: Run[None], monkeypatch: pytest.MonkeyPatch
+        self, run: Run[None], monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
     ) -> None:
         monkeypatch.setattr(name_server, "_RETRY_S", 0.1)
 
@@ -383,10 +383,14 @@ class TestNameServers:
                 client.subscribe(Recorder("PV"))
                 await until(lambda: len(searches.asked) >= 5)
                 # By itself the next search comes 1.2 s later at the earliest.
-                async with tcp_server(silent, port) as server:
+                async with tcp_server(well, port) as server:
                     await until(lambda: server.count(caproto.SearchRequest), 1.0)
+                    await until(lambda: "over after" in caplog.text)
 
         run(main())
+        first, last = [message for message in caplog.messages if f"the name server {LOOPBACK}" in message][:2]
+        assert "cannot be reached" in first
+        assert "over after" in last
 
     @pytest.mark.parametrize("run", ["uvloop"], indirect=True)
     def test_one_that_went_silent_is_given_up_and_opened_again(
@@ -424,6 +428,28 @@ class TestNameServers:
                 await until(lambda: recorder.values)
 
         run(main())
+
+
+@pytest.mark.parametrize("run", ["uvloop"], indirect=True)
+def test_names_without_an_address_are_told_once_and_when_they_have_one(
+    run: Run[None], monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(ca_client_module, "_RESOLVE_AGAIN_S", 0.01)
+    answers = iter([([], ["ioc1", "ioc2"])] * 5)
+
+    async def resolve(addresses: list[str], port: int) -> tuple[list[tuple[str, int]], list[str]]:
+        return next(answers, ([(LOOPBACK, port)], [])) if addresses else ([], [])
+
+    monkeypatch.setattr(ca_client_module, "resolve", resolve)
+
+    async def main() -> None:
+        async with channel_access("ioc1"):
+            await until(lambda: "over after" in caplog.text)
+
+    run(main())
+    told, over = [message for message in caplog.messages if "cannot be resolved" in message]
+    assert told.endswith("tried again later: ioc1, ioc2")
+    assert over.endswith("occurred 5 times")
 
 
 @pytest.mark.parametrize("run", ["uvloop"], indirect=True)

@@ -10,6 +10,7 @@ import pytest
 from confluent_kafka import Producer
 from confluent_kafka.admin import AdminClient, NewPartitions
 
+from forwarder.kafka import sender
 from forwarder.settings.types import ProducerSettings
 from tests.integration.kafka.rig import TIME_MS, each_once_in_order, numbers_by_key, producing, until
 from tests.support.consume import consume
@@ -159,6 +160,24 @@ class TestBadRecords:
         said = [r.getMessage() for r in caplog.records if "dropped a message" in r.getMessage()]
         assert len(said) == 1, said
         assert "dropped a message of IN:DEMO:IMAGE: larger than the broker takes" in said[0]
+
+    def test_that_no_more_are_refused_is_told_too(
+        self, kafka_broker: Broker, unique: Unique, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(sender, "_QUIET_S", 0.2)
+        monkeypatch.setattr(sender, "_REFRESH_S", 0.1)
+        kafka_broker.create_topic(small := unique("small"), max_message_bytes=20_000)
+
+        async def work() -> None:
+            async with producing(kafka_broker.address) as rig:
+                rig.append_odd(small, "IN:DEMO:IMAGE", bytes(50_000))
+                await rig.acknowledged()
+                await until(lambda: "over after" in caplog.text, "it is over")
+
+        asyncio.run(work())
+        dropped, over = [message for message in caplog.messages if f"of {small} at" in message]
+        assert "dropped a message" in dropped
+        assert over.endswith("occurred 1 times")
 
     def test_a_batch_that_is_too_large_for_its_topic_arrives_in_parts(
         self, kafka_broker: Broker, unique: Unique

@@ -410,6 +410,17 @@ class TestTrouble:
         assert rig.circuit.refused_updates == 3
         assert len(caplog.records) == 1
 
+    @in_loop
+    async def test_errors_of_a_server_are_told_a_few_times_and_counted(self, caplog: pytest.LogCaptureFixture) -> None:
+        rig = subscribed()
+        request = caproto.EchoRequest()
+        for cid in range(100):
+            rig.hear(bytes(caproto.ErrorResponse(request, cid, 152, f"no access to {cid}")))
+        assert len(caplog.messages) == 8
+        assert "no access to 0" in caplog.messages[0]
+        rig.circuit.close()
+        assert caplog.messages[8:] == [m for m in caplog.messages if m.endswith("occurred 100 times")] != []
+
     JUNK = {
         "an HTTP server": b"HTTP/1.1 400 Bad Request\r\nServer: nginx\r\n\r\n" + b"x" * 20_000,
         "an unknown command": struct.pack(">HHHHII", 99, 0, 0, 0, 0, 0),

@@ -244,8 +244,13 @@ def test_refusals_come_ever_more_slowly_and_are_said_once(run: Run[None], caplog
             assert len(caplog.records) == 1
             assert "PV" in caplog.text
             assert "access denied" in caplog.text
+            await until(lambda: len(context.monitors) == 6)
+            context.monitors[-1].give(double(1))
+            await until(lambda: recorder.updates)
 
-    run(main())
+    with caplog.at_level("INFO", "forwarder"):
+        run(main())
+    assert caplog.messages[1:] == ["the subscription to PV works again"]
 
 
 def test_a_library_that_raises_is_asked_again(run: Run[None], monkeypatch: pytest.MonkeyPatch) -> None:
