@@ -94,14 +94,21 @@ class Graylog(logging.Handler):
             try:
                 return self._waiting.put_nowait(None)
             except queue.Full:
-                self._waiting.get_nowait()
-                self._no_room += 1
+                self._no_room += self._take_one()
+
+    def _take_one(self) -> int:
+        """Take what waits longest; 1 if that is a record."""
+        try:
+            return int(self._waiting.get_nowait() is not None)
+        except queue.Empty:
+            # The thread was faster.
+            return 0
 
     def _left(self) -> int:
         """Take what still waits; how many records that are."""
         count = 0
         while not self._waiting.empty():
-            count += self._waiting.get_nowait() is not None
+            count += self._take_one()
         return count
 
     def _run(self) -> None:

@@ -13,6 +13,8 @@ from .search import VERSION_MESSAGE, Found, read_answers
 log = logging.getLogger(__name__)
 
 _RETRY_S = 5.0
+_STEADY_S = 2 * _RETRY_S
+"""How long it must have kept a connection to count as back, for one may accept and close it again and again."""
 _OPEN_TIMEOUT_S = 5.0
 _ECHO_ANSWER_S = 5.0
 """How long a server may take to answer an echo (caProto.h: CA_ECHO_TIMEOUT)."""
@@ -72,7 +74,7 @@ class NameServer:
         self._appeared(*self.address)
         rest = b""
         while data := await self._read(reader, writer):
-            self._fault.over()
+            self._fault.over_if_quiet(_STEADY_S)
             rest += data
             rest = rest[read_answers(rest, self.address[0], self._found) :]
         self._fault.occurred("closed the connection")

@@ -373,6 +373,7 @@ class TestNameServers:
         self, run: Run[None], monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
     ) -> None:
         monkeypatch.setattr(name_server, "_RETRY_S", 0.1)
+        monkeypatch.setattr(name_server, "_STEADY_S", 0.05)
 
         async def main() -> None:
             port = free_port()
@@ -385,6 +386,7 @@ class TestNameServers:
                 # By itself the next search comes 1.2 s later at the earliest.
                 async with tcp_server(well, port) as server:
                     await until(lambda: server.count(caproto.SearchRequest), 1.0)
+                    client.subscribe(Recorder("OTHER"))
                     await until(lambda: "over after" in caplog.text)
 
         run(main())
