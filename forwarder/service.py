@@ -5,7 +5,7 @@ import logging
 import time
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import AsyncExitStack, suppress
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from . import __version__
 from .clusters import Clusters
@@ -34,10 +34,13 @@ from .pulse import Watched
 from .repeats import Repeats
 from .reporting import Reporting
 from .route import Clocks
-from .settings.types import ClusterSettings, EventLoop, Settings
+from .settings.types import ClusterSettings, EventLoop, HttpSettings, Settings
 from .stopping import KEPT_S, STORED_S, Stopping, longest_stop_s
 from .supervision import Supervision
 from .ticker import Ticker
+
+if TYPE_CHECKING:
+    from .observe.http.server import Server
 
 log = logging.getLogger(__name__)
 
@@ -103,12 +106,16 @@ class Service:
         self._notifier = Notifier()
         self._heartbeat = Heartbeat(self._notifier, idle, lambda: self._keeping.bytes)
         self._reporting = Reporting(self, self._status_lane())
+        self._http = _http_server(settings.http, self) if settings.http else None
 
     async def run(self) -> int:
         """Serve until a signal or a command says stop; the exit code. Raises what no part could mend."""
         loop = asyncio.get_running_loop()
         with stop_signals(lambda: loop.call_soon_threadsafe(self._stop.set)):
             async with AsyncExitStack() as opened:
+                if self._http is not None:
+                    opened.push_async_callback(self._http.close)
+                    await self._http.open()
                 await self._keeping.open()
                 opened.push_async_callback(self._keeping.close, KEPT_S)
                 for sender in self.senders.values():
@@ -172,6 +179,8 @@ class Service:
             parts.append(Part("spooling", self._keeping.run, (self._keeping.pulse.watched("spooling"),)))
         if self._storage is not None:
             parts.append(Part("storage", self._when_restored(self._storage.run)))
+        if self._http is not None:
+            parts.append(Part("http", self._http.run, (self._http.pulse.watched("http"),)))
         return parts
 
     def _feeding_parts(self) -> list[Part]:
@@ -278,6 +287,13 @@ class Service:
         while True:
             await asyncio.sleep(self.settings.statistics_interval_s)
             log.info("statistics: %s", self._reporting.statistics())
+
+
+def _http_server(settings: HttpSettings, service: Service) -> "Server":
+    # Only here, because its libraries take 10 MB.
+    from .observing import http_server
+
+    return http_server(settings, service)
 
 
 def _storage(settings: Settings) -> StorageTopic | None:

@@ -54,7 +54,9 @@ def _watch(console: Console, stop: StopSignals, seconds: float | None) -> Verdic
         ioc = opened.enter_context(_start_ioc(ca_port))
         wait_until_served(pvs[0], ca_port, deadline_s=_READY_WITHIN_S, still_alive=lambda: ioc.exit_code is None)
         state = opened.enter_context(TemporaryDirectory(prefix="forwarder-demo-"))
-        forwarder = opened.enter_context(_start_forwarder(broker.address, ca_port, state))
+        http_port = free_port()
+        forwarder = opened.enter_context(_start_forwarder(broker.address, ca_port, state, http_port))
+        console.print(f"demo: see http://{LOOPBACK}:{http_port}", markup=False, highlight=False, soft_wrap=True)
         reader = opened.enter_context(TopicReader(broker.address, [_STATUS, _DATA]))
         with display(console) as shown:
 
@@ -101,7 +103,7 @@ def _start_ioc(port: int) -> Child:
     return Child("ioc", [sys.executable, "-m", "forwarder.demo.ioc", _PREFIX], environment=environment)
 
 
-def _start_forwarder(broker: str, ca_port: int, state_directory: str) -> Child:
+def _start_forwarder(broker: str, ca_port: int, state_directory: str, http_port: int) -> Child:
     command = [
         *(sys.executable, "-m", "forwarder", "run", "--profile", "local"),
         *("--config-topic", f"{broker}/{_CONFIG}"),
@@ -109,6 +111,7 @@ def _start_forwarder(broker: str, ca_port: int, state_directory: str) -> Child:
         *("--output-broker", broker),
         *("--service-id", "demo"),
         *("--state-directory", state_directory),
+        *("--http", str(http_port)),
     ]
     environment = {
         "EPICS_CA_ADDR_LIST": f"{LOOPBACK}:{ca_port}",

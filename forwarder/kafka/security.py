@@ -7,10 +7,11 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
 from aiokafka.errors import IllegalSaslStateError, SaslAuthenticationFailed, UnsupportedSaslMechanismError
 
+from forwarder.certificates import KeyPair, check_readable, holds_no
 from forwarder.errors import BadSetting
 from forwarder.faults import RepeatingFault
 from forwarder.settings.types import Security
@@ -26,8 +27,6 @@ _UNKNOWN_AUTHORITY = (18, 19, 20, 21)
 _ANOTHER_HOST = (62, 64)
 """Results of OpenSSL's verification (openssl-verification-options(1))."""
 _OLD_TLS = ("TLSV1_ALERT_PROTOCOL_VERSION", "UNSUPPORTED_PROTOCOL")
-_NO_KEY = ("", "PEM_LIB", "NO_START_LINE")
-"""What OpenSSL says of a file without a key, by its version."""
 _PROTOCOL = "see its address or security-protocol"
 
 
@@ -202,56 +201,16 @@ def _mark(file: Path) -> tuple[int, ...] | None:
 
 def _context(security: Security) -> ssl.SSLContext:
     """Verifies the broker's certificate and its host. Raises BadSetting for files that are of no use."""
-    for name, file in _files(security):
-        try:
-            file.open("rb").close()
-        except OSError as error:
-            raise BadSetting(f'{name}: "{file}" cannot be read: {error.strerror}') from None
+    if security.ca_file is not None:
+        check_readable(_CA, security.ca_file)
     try:
         context = ssl.create_default_context(cafile=security.ca_file)
     except ssl.SSLError:
-        raise _holds_no(_CA, security.ca_file, "certificate") from None
+        raise holds_no(_CA, security.ca_file, "certificate") from None
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     if security.certificate_file is not None:
-        _identify(context, security.certificate_file, security.key_file)
+        KeyPair(security.certificate_file, security.key_file, _CERTIFICATE, _KEY).load_into(context)
     return context
-
-
-def _identify(context: ssl.SSLContext, certificate: Path, key: Path | None) -> None:
-    def no_passphrase() -> NoReturn:
-        # Without this, OpenSSL would ask for it on the terminal and wait.
-        name, file = (_KEY, key) if key is not None else (_CERTIFICATE, certificate)
-        raise BadSetting(f'{name}: the key in "{file}" has a passphrase; allowed: a key without')
-
-    try:
-        context.load_cert_chain(certificate, key, no_passphrase)
-    except ssl.SSLError as error:
-        raise _wrong_pair(error.reason or "", certificate, key) from None
-
-
-def _wrong_pair(reason: str, certificate: Path, key: Path | None) -> BadSetting:
-    """`reason` is OpenSSL's, which has no word for what is in which file."""
-    if not _has_certificate(certificate):
-        return _holds_no(_CERTIFICATE, certificate, "certificate")
-    if reason == "KEY_VALUES_MISMATCH":
-        return BadSetting(f'{_KEY}: "{key or certificate}" is not the key of "{certificate}"')
-    if reason not in _NO_KEY:
-        return BadSetting(f'{_CERTIFICATE}: "{certificate}": {reason.replace("_", " ").lower()}')
-    if key is None:
-        return BadSetting(f'{_KEY}: not set, and "{certificate}" holds no key either')
-    return _holds_no(_KEY, key, "private key")
-
-
-def _has_certificate(file: Path) -> bool:
-    try:
-        ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(file)
-    except ssl.SSLError:
-        return False
-    return True
-
-
-def _holds_no(name: str, file: Path | None, what: str) -> BadSetting:
-    return BadSetting(f'{name}: "{file}" holds no {what}; allowed: a file in the format PEM')
 
 
 def _without_password(record: logging.LogRecord) -> bool:

@@ -15,6 +15,8 @@ log = logging.getLogger(__name__)
 TRACE = 5
 
 _LIBRARIES = {
+    # Whoever sends it nonsense must not fill the log; what goes wrong in an answer of ours is told by us.
+    "aiohttp": logging.CRITICAL,
     # aiokafka repeats a lost connection several times a second; our adapter tells it once.
     "aiokafka": logging.CRITICAL,
     "asyncio": logging.WARNING,

@@ -17,6 +17,7 @@ from .types import (
     ClusterSettings,
     CommandSettings,
     EventLoop,
+    HttpSettings,
     LogFormat,
     LogSettings,
     ProducerSettings,
@@ -103,6 +104,7 @@ class Builder:
             spool=self._spool(service_id),
             times=TimeSettings(v.value(t.SEND_OUT_OF_ORDER), v.value(t.FUTURE_LIMIT), v.value(t.PAST_LIMIT)),
             log=self._log(service_id),
+            http=self._http(),
         )
 
     def shown(self) -> tuple[Shown, ...]:
@@ -239,6 +241,21 @@ class Builder:
             files_kept=v.value(t.LOG_FILES_KEPT),
             graylog=v.get(t.GRAYLOG),
         )
+
+    def _http(self) -> HttpSettings | None:
+        v = self._values
+        listen = v.get(t.HTTP)
+        if listen is None:
+            return None
+        user, password = v.get(t.HTTP_USER) or "", v.password(t.HTTP_PASSWORD)
+        if user and not password:
+            raise self._missing(t.HTTP_PASSWORD, "http-user is set")
+        if password and not user:
+            raise self._missing(t.HTTP_USER, "http-password is set")
+        certificate, key = v.get(t.HTTP_CERT_FILE), v.get(t.HTTP_KEY_FILE)
+        if key and not certificate:
+            raise self._missing(t.HTTP_CERT_FILE, "http-key-file is set")
+        return HttpSettings(*listen, user, password, certificate, key)
 
     def _commands(self) -> CommandSettings:
         v = self._values

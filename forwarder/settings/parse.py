@@ -11,6 +11,8 @@ from .uri import broker
 
 Number = TypeVar("Number", int, float)
 
+LOOPBACK = "127.0.0.1"
+
 _LEVELS = {"trace": 5, "debug": 10, "info": 20, "notice": 20, "warning": 30, "warn": 30, "error": 40, "critical": 50}
 _LEVEL_NUMBERS = {"0": 5, "1": 10, "2": 20, "3": 30, "4": 40, "5": 50, "6": 50, "7": 50}
 """The C++ forwarder hands its number to spdlog as a level: 0 trace to 5 critical; 6 and 7 say nothing at all."""
@@ -23,6 +25,13 @@ def word(text: str) -> str:
     if not text.strip():
         raise ValueError("is empty")
     return text.strip()
+
+
+def user(text: str) -> str:
+    """The name of a user, as HTTP's basic authentication can say it."""
+    if ":" in text:
+        raise ValueError("has a colon")
+    return word(text)
 
 
 def secret(text: str) -> str:
@@ -128,6 +137,18 @@ def graylog(text: str) -> GraylogSettings:
         raise ValueError("has an unknown protocol (known: udp, tcp)")
     host, _, port = broker(place.rstrip("/"), _GRAYLOG_PORT).rpartition(":")
     return GraylogSettings(protocol.rstrip(":") or "udp", host.strip("[]"), int(port))
+
+
+def listener(text: str) -> tuple[str, int] | None:
+    """Host and port to listen at; a port alone is one of this machine's loopback. None for `none`."""
+    text = text.strip()
+    if text.lower() == "none":
+        return None
+    host, _, port = text.rpartition(":")
+    if port == "0":
+        return (broker(host, 1).rpartition(":")[0] if host else LOOPBACK), 0
+    host, _, port = broker(f"{host or LOOPBACK}:{port}").rpartition(":")
+    return host.strip("[]"), int(port)
 
 
 def hosts(text: str) -> tuple[str, ...]:

@@ -683,6 +683,44 @@ STATISTICS_INTERVAL = Setting(
     metavar="S",
 )
 
+HTTP = Setting(
+    "http",
+    parse.listener,
+    "Where /live, /ready, /metrics and the page of the streams are served. A port alone is one of the loopback.",
+    "host:port or port, where 0 is any that is free, or none",
+    "HTTP",
+    bare_variable=False,
+    metavar="HOST:PORT",
+)
+HTTP_USER = Setting(
+    "http-user",
+    parse.user,
+    "Who may read all but /live and /ready; if not given, everybody may.",
+    "any text without a colon",
+    "HTTP",
+    bare_variable=False,
+    metavar="NAME",
+)
+HTTP_PASSWORD = Setting(
+    "http-password",
+    parse.secret,
+    "Password of --http-user. A flag is seen by everybody on the machine: prefer the variable or the file.",
+    "any text",
+    "HTTP",
+    bare_variable=False,
+    secret=True,
+)
+PASSWORD_FILES[HTTP_PASSWORD.name] = _file(
+    "http-password-file", "File that holds what --http-password says.", "HTTP", bare_variable=False
+)
+HTTP_CERT_FILE = _file("http-cert-file", "Certificate to serve HTTPS with, PEM.", "HTTP", bare_variable=False)
+HTTP_KEY_FILE = _file(
+    "http-key-file",
+    "Key of --http-cert-file, PEM; if not given, it is in the same file.",
+    "HTTP",
+    bare_variable=False,
+)
+
 SETTINGS: tuple[Setting[Any], ...] = (
     CONFIG_FILE,
     PROFILE,
@@ -753,6 +791,12 @@ SETTINGS: tuple[Setting[Any], ...] = (
     LOG_FILES_KEPT,
     GRAYLOG,
     STATISTICS_INTERVAL,
+    HTTP,
+    HTTP_USER,
+    HTTP_PASSWORD,
+    PASSWORD_FILES[HTTP_PASSWORD.name],
+    HTTP_CERT_FILE,
+    HTTP_KEY_FILE,
 )
 
 BY_NAME: dict[str, Setting[Any]] = {name: setting for setting in SETTINGS for name in (setting.name, *setting.aliases)}

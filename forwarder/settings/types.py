@@ -161,6 +161,23 @@ class GraylogSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class HttpSettings:
+    """Where the service shows how it is, over HTTP."""
+
+    host: str
+    """Name or address of the interface to listen at; 0.0.0.0 and [::] are all of them."""
+    port: int
+    """0: any that is free."""
+    user: str = ""
+    """Who may read; empty: everybody who reaches it."""
+    password: str = field(default="", repr=False)
+    certificate_file: Path | None = None
+    """Of the server, PEM; None: without TLS."""
+    key_file: Path | None = None
+    """Its key, PEM; None: it is in the file of the certificate."""
+
+
+@dataclass(frozen=True, slots=True)
 class LogSettings:
     level: int = 20
     """As in the module logging; 5 is Trace."""
@@ -215,4 +232,6 @@ class Settings:
     times: TimeSettings = TimeSettings()
     commands: CommandSettings = CommandSettings()
     spool: SpoolSettings = SpoolSettings()
+    http: HttpSettings | None = None
+    """None: nothing is served."""
     log: LogSettings = LogSettings()

@@ -1,0 +1,148 @@
+"""The HTTP server by which the service shows how it is. It only ever answers; nothing can be changed through it."""
+
+import asyncio
+import logging
+import ssl
+from collections.abc import Callable, Iterable
+
+from aiohttp import web
+
+from forwarder.certificates import KeyPair
+from forwarder.errors import BadSetting
+from forwarder.pulse import Pulse
+from forwarder.settings.types import HttpSettings
+
+from .guard import Guard, Handler
+
+log = logging.getLogger(__name__)
+
+AddRoutes = Callable[[web.Application], None]
+"""Adds what is served: each part of what can be seen brings its own routes."""
+
+MOST_CONNECTIONS = 64
+"""When one more comes, the one that has asked for nothing for the longest time is closed."""
+SILENCE_S = 30.0
+"""After which a connection is closed, whether it sends its request too slowly, reads too slowly, or does nothing."""
+_SWEEP_S = 1.0
+_LARGEST_LINE_BYTES = 8190
+_MOST_HEADERS = 64
+_BACKLOG = 64
+_HANDSHAKE_S = 5.0
+
+
+class Server:
+    """Listens from `open` to `close`; `run` is the part of the service that keeps its connections within bounds."""
+
+    def __init__(self, settings: HttpSettings, routes: Iterable[AddRoutes]) -> None:
+        self.pulse = Pulse()
+        self.url = ""
+        """Where it is reached, once it is open."""
+        self._settings = settings
+        guard = Guard(settings.user, settings.password)
+        self._app = web.Application(middlewares=[self._note_request, *guard.middlewares])
+        self._app.on_response_prepare.append(guard.add_headers)
+        for add_routes in routes:
+            add_routes(self._app)
+        self._runner: web.AppRunner | None = None
+        self._listening: asyncio.Server | None = None
+        self._asked: dict[object, float] = {}
+        """When each connection last began to ask for something, or was made."""
+
+    async def open(self) -> None:
+        """Listen. Raises BadSetting for an address that can't be listened at and for a certificate of no use."""
+        settings = self._settings
+        tls = _tls(settings)
+        self._runner = web.AppRunner(
+            self._app,
+            access_log=None,
+            keepalive_timeout=SILENCE_S,
+            lingering_time=1.0,
+            max_line_size=_LARGEST_LINE_BYTES,
+            max_field_size=_LARGEST_LINE_BYTES,
+            max_headers=_MOST_HEADERS,
+            shutdown_timeout=0.5,
+        )
+        await self._runner.setup()
+        loop = asyncio.get_running_loop()
+        try:
+            self._listening = await loop.create_server(
+                self._connected,
+                settings.host,
+                settings.port,
+                ssl=tls,
+                ssl_handshake_timeout=_HANDSHAKE_S if tls else None,
+                backlog=_BACKLOG,
+            )
+        except OSError as error:
+            await self.close()
+            place = f"{settings.host}:{settings.port}"
+            raise BadSetting(
+                f"http: cannot listen at {place}: {error.strerror or error}; allowed: an address of this machine "
+                "whose port is free"
+            ) from None
+        host, port = self._listening.sockets[0].getsockname()[:2]
+        shown = f"[{host}]" if ":" in host else host
+        self.url = f"{'https' if tls else 'http'}://{shown}:{port}"
+        log.info("see %s", self.url)
+
+    async def run(self) -> None:
+        """Close connections that have not asked for anything for too long, until cancelled."""
+        loop = asyncio.get_running_loop()
+        while True:
+            self.pulse.beat()
+            self._sweep(loop.time())
+            await asyncio.sleep(_SWEEP_S)
+
+    async def close(self) -> None:
+        """Listen no more, and end all connections."""
+        if self._listening is not None:
+            self._listening.close()
+            self._listening = None
+        if self._runner is not None:
+            await self._runner.cleanup()
+            self._runner = None
+        self._asked.clear()
+
+    def _connected(self) -> asyncio.BaseProtocol:
+        assert self._runner is not None
+        server = self._runner.server
+        assert server is not None
+        connections = server.connections
+        if len(connections) >= MOST_CONNECTIONS:
+            _abort(min(connections, key=lambda each: self._asked.get(each, 0.0)))
+        connection = server()
+        self._asked[connection] = asyncio.get_running_loop().time()
+        return connection
+
+    def _sweep(self, now: float) -> None:
+        if self._runner is None or self._runner.server is None:
+            return
+        connections = self._runner.server.connections
+        for connection in connections:
+            # aiohttp closes one that is merely idle a little earlier, and in good manners.
+            if now - self._asked.get(connection, now) > SILENCE_S + _SWEEP_S:
+                _abort(connection)
+        known = set(connections)
+        for connection in [each for each, asked in self._asked.items() if now - asked > SILENCE_S]:
+            if connection not in known:
+                del self._asked[connection]
+
+    @web.middleware
+    async def _note_request(self, request: web.Request, handler: Handler) -> web.StreamResponse:
+        self._asked[request.protocol] = asyncio.get_running_loop().time()
+        return await handler(request)
+
+
+def _abort(connection: web.RequestHandler) -> None:
+    if isinstance(connection.transport, asyncio.Transport):
+        connection.transport.abort()
+
+
+def _tls(settings: HttpSettings) -> ssl.SSLContext | None:
+    """Raises BadSetting for files that are of no use."""
+    if settings.certificate_file is None:
+        return None
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    KeyPair(settings.certificate_file, settings.key_file, "http-cert-file", "http-key-file").load_into(context)
+    return context
