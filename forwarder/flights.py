@@ -22,6 +22,8 @@ class Row:
     """Bytes on disk, about."""
     left: int
     """Messages that are neither acknowledged nor dropped."""
+    born: float | None = None
+    """When the oldest came, by the clock of those who call; None: in an earlier run."""
     messages: list[Message] | None = None
     """As long as they are in memory and not in a chunk: until they are written."""
     counted: bool = False
@@ -174,6 +176,11 @@ class Flight(_Held):
     row: Row | None = None
     """What holds the same messages on disk, perhaps with others."""
     born: float = 0.0
+
+    @property
+    def came(self) -> float | None:
+        """When the oldest of its messages came; None: in an earlier run."""
+        return self.born if self.row is None else self.row.born
 
     def acknowledged(self) -> None:
         """The broker has stored every message."""

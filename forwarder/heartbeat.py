@@ -27,6 +27,8 @@ class Heartbeat:
         self.load = Load(time.monotonic, time.thread_time)
         self.stuck: list[str] = []
         """The loops that do not get on."""
+        self.looked_at: float | None = None
+        """When that was found out, by the monotonic clock; None before the first time."""
         self._notifier = notifier
         self._idle = idle
         self._backlog = backlog
@@ -42,7 +44,8 @@ class Heartbeat:
                 self._behind.occurred("what waits for it goes to disk")
             else:
                 self._behind.over()
-            self._look(progress.stuck(time.monotonic()))
+            self.looked_at = time.monotonic()
+            self._look(progress.stuck(self.looked_at))
             await asyncio.sleep(period_s)
 
     def facts(self) -> dict[str, object]:

@@ -34,6 +34,11 @@ class Keeping:
         """On disk, about."""
         return self._spooling.bytes if self._spooling else 0
 
+    @property
+    def problem(self) -> str:
+        """Why nothing can be written there now; empty when all is well."""
+        return self._spool.problem if self._spool else self._why_none
+
     async def open(self) -> None:
         """Find what an earlier run has left. Raises BadSetting when another process has the directory."""
         settings = self._settings
@@ -81,7 +86,7 @@ class Keeping:
 
     def facts(self) -> dict[str, Any]:
         """How it is, for the status."""
-        facts: dict[str, Any] = {"problem": self._spool.problem if self._spool else self._why_none}
+        facts: dict[str, Any] = {"problem": self.problem}
         if self._spooling is not None:
             facts |= {"bytes": self._spooling.bytes, "rows_being_written": self._spooling.pending}
         return facts

@@ -1,11 +1,34 @@
 """What is served over HTTP: the one place that knows every part of it."""
 
+import time
+from collections import Counter
+from functools import partial
+
+from .measuring import Measurable, cluster_name, measure
+from .observe.exposition import Metrics
+from .observe.health import Backlog, Health, Vitals
 from .observe.http.server import AddRoutes, Server
-from .reporting import Facts
+from .reporting import Reporting
 from .settings.types import HttpSettings
 
 
-def http_server(settings: HttpSettings, facts: Facts) -> Server:
+def http_server(settings: HttpSettings, facts: Measurable, reporting: Reporting) -> Server:
     """The server with everything that can be seen of this service. It listens once it is opened."""
-    routes: list[AddRoutes] = []
-    return Server(settings, routes)
+    health = Health(partial(vitals, facts, reporting), time.monotonic)
+    metrics = Metrics(partial(measure, facts, reporting))
+    routes: list[AddRoutes] = [health.add_routes, metrics.add_routes]
+    return Server(settings, routes, every_second=health.look)
+
+
+def vitals(facts: Measurable, reporting: Reporting) -> Vitals:
+    """What the service's health is judged by, now."""
+    acknowledged: Counter[str] = Counter()
+    waiting: Counter[str] = Counter()
+    for lane in reporting.data_lanes():
+        acknowledged[lane.broker] += lane.acknowledged
+        waiting[lane.broker] += lane.waiting
+    return Vitals(
+        facts.condition(),
+        {reader.name: reader.reading.is_set() for reader in facts.readers},
+        {cluster_name(each): Backlog(acknowledged[each], waiting[each]) for each in facts.senders},
+    )

@@ -144,6 +144,24 @@ class Lane(Account):
             return 0.0
         return min(born, default=None)
 
+    def oldest_waiting(self, earlier: float) -> float | None:
+        """When the oldest message came that waits, wherever it is; None when none does.
+
+        `earlier` is what to say of messages that came in an earlier run. What came since the last tick is not in it.
+        """
+        born: list[float | None] = []
+        for queue in self.partitions:
+            if queue.in_flight is not None:
+                born.append(queue.in_flight.came)
+            elif queue.chunks:
+                chunk = queue.chunks[0]
+                born.append(chunk.born if chunk.row is None else chunk.row.born)
+        if self.rows:
+            born.append(self.rows[0].born)
+        if self.unplaced:
+            born.append(self.unplaced[0].born)
+        return min((earlier if each is None else each for each in born), default=None)
+
     def spill(self, identifiers: Iterator[int]) -> list[tuple[Row, list[Message]]]:
         """Turn all that is in memory only into rows to be written, oldest first; flights stay where they are, too."""
         writes: list[tuple[Row, list[Message]]] = []
@@ -153,23 +171,26 @@ class Lane(Account):
                 row.writing = True
                 writes.append((row, row.messages))
         messages: list[Message] = []
+        born: list[float] = []
         if not self.rows:
             # Else they are older than the rows there are, and can't be put behind them.
             for queue in self.partitions:
                 flight = queue.unsaved_flight
                 if flight is not None:
-                    flight.row = _row(next(identifiers), flight.messages)
+                    flight.row = _row(next(identifiers), flight.messages, flight.born)
                     self.loaded.add(flight.row)
                     writes.append((flight.row, flight.messages))
             for queue in self.partitions:
                 for chunk in queue.unsaved():
                     messages += chunk.messages
+                    born.append(chunk.born)
                     queue.chunks.pop()
         for chunk in self.unplaced:
             messages += chunk.messages
+            born.append(chunk.born)
         self.unplaced.clear()
         for part in _parts(messages):
-            row = _row(next(identifiers), part)
+            row = _row(next(identifiers), part, min(born))
             row.messages = part
             self.rows.append(row)
             self.unwritten[row] = None
@@ -301,9 +322,9 @@ class Outbox:
         return dropped
 
 
-def _row(identifier: int, messages: list[Message]) -> Row:
+def _row(identifier: int, messages: list[Message], born: float) -> Row:
     size = sum([len(key) + len(value) + 16 for key, value, _ in messages])
-    return Row(identifier, size, len(messages), writing=True)
+    return Row(identifier, size, len(messages), born, writing=True)
 
 
 def _parts(messages: list[Message]) -> Iterator[list[Message]]:

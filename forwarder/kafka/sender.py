@@ -5,13 +5,13 @@ import logging
 import time
 from collections import defaultdict
 from collections.abc import Awaitable, Callable, Coroutine, Iterable, Iterator
-from typing import Any
+from typing import Any, Protocol
 
 from aiokafka.protocol.transaction import InitProducerIdRequest
 
 from forwarder.errors import KafkaAway
 from forwarder.faults import RepeatingFault
-from forwarder.flights import PartitionQueue
+from forwarder.flights import Flight, PartitionQueue
 from forwarder.forever import forever
 from forwarder.outbox import Lane, Outbox
 from forwarder.settings.types import ProducerSettings
@@ -42,6 +42,18 @@ _CLUSTER_AUTHORIZATION_FAILED = 31
 _SHOWN_REFUSALS = 20
 
 
+class Watcher(Protocol):
+    """Who wants to know how long messages take. It hears of many at a time: nothing is asked about a single one."""
+
+    def came(self, first_ms: int, last_ms: int, count: int) -> None:
+        """So many messages came since the last tick; Kafka's times of the first and the last."""
+        ...
+
+    def delivered(self, after_s: float, count: int) -> None:
+        """So many messages are acknowledged, so long after the first of them came."""
+        ...
+
+
 class Sender:
     """The one that sends to a cluster."""
 
@@ -52,6 +64,7 @@ class Sender:
         outbox: Outbox,
         settings: ProducerSettings,
         tick: Callable[[], Awaitable[None]] | None = None,
+        watcher: Watcher | None = None,
     ) -> None:
         """`broker` is the name of the cluster's lanes in the outbox; `tick` waits until it is time to send."""
         self._tick_comes = tick or self._linger
@@ -61,6 +74,11 @@ class Sender:
         """PVs of which a message was refused for good, and why; the newest last."""
         self.requests = 0
         """Produce requests sent."""
+        self.requests_failed = 0
+        """Those of them that were not answered."""
+        self.identities = 0
+        """Producer identities taken: one for each partition, and another when the broker has forgotten one."""
+        self._watcher = watcher
         self._cluster = cluster
         self._broker = broker
         self._outbox = outbox
@@ -115,6 +133,11 @@ class Sender:
             if not lane.partitions or self._in_trouble(lane.topic)
         }
 
+    @property
+    def connections_opened(self) -> int:
+        """Connections to brokers of its cluster, since the start: more than there are brokers when some were lost."""
+        return self._cluster.connections_opened
+
     async def close(self) -> None:
         """End what is on the way; its messages stay in the outbox."""
         for task in self._requests:
@@ -134,6 +157,8 @@ class Sender:
     def _tick(self) -> None:
         now = asyncio.get_running_loop().time()
         for lane in self._outbox.lanes(self._broker):
+            if self._watcher is not None and lane.incoming:
+                self._watcher.came(lane.incoming[0][2], lane.incoming[-1][2], len(lane.incoming))
             lane.collect(partition_of, now)
             if lane.topic not in self._known_topics:
                 self._stale.set()
@@ -190,6 +215,7 @@ class Sender:
                 partition.identity = ANONYMOUS
             elif response.error_code == NO_ERROR:
                 partition.identity = Identity(response.producer_id, response.producer_epoch)
+                self.identities += 1
         except KafkaAway as error:
             self._away.occurred(error)
         finally:
@@ -216,6 +242,7 @@ class Sender:
                     self._answered(by_name.pop((topic, number)), error_code, loop.time())
             self._fault_of(broker).over()
         except KafkaAway as error:
+            self.requests_failed += 1
             # Told for itself: the cluster is not away while another broker answers.
             self._fault_of(broker).occurred(error)
             self._stale.set()
@@ -230,6 +257,7 @@ class Sender:
         queue = partition.queue
         match outcome(error_code):
             case Outcome.STORED:
+                self._watch(partition.flight, now)
                 partition.stored()
                 self._progress.set()
                 self._denied.discard(queue.lane.topic)
@@ -262,6 +290,11 @@ class Sender:
                     self._fault(queue, self._partition_faults).occurred(
                         f"the broker answers with the error {error_code}"
                     )
+
+    def _watch(self, flight: Flight | None, now: float) -> None:
+        """A flight has arrived: tell how long that took."""
+        if self._watcher is not None and flight is not None and flight.came is not None:
+            self._watcher.delivered(now - flight.came, len(flight.messages))
 
     def _fault_of(self, broker: int) -> RepeatingFault:
         fault = self._broker_faults.get(broker)

@@ -87,7 +87,7 @@ def test_a_wrong_setting_is_not_tried_again() -> None:
         supervision = Supervision()
         with pytest.raises(BadSetting):
             await supervision.keep("part", wrong)
-        assert not supervision.deaths
+        assert not supervision.deaths.total()
 
     asyncio.run(main())
 

@@ -14,6 +14,8 @@ log = logging.getLogger(__name__)
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
+KNOWN = "known"
+"""Of a request: whether who asks may see all there is."""
 OPEN_TO_ALL = ("/live", "/ready")
 """What probes ask for, which have no password, and which tells nothing but whether the service is well."""
 REQUEST_S = 10.0
@@ -67,7 +69,8 @@ class Guard:
     async def _let_in(self, request: web.Request, handler: Handler) -> web.StreamResponse:
         if request.method not in _METHODS:
             raise web.HTTPMethodNotAllowed(request.method, _METHODS)
-        if request.path not in OPEN_TO_ALL and not self._is_known(request.headers.get(hdrs.AUTHORIZATION, "")):
+        known = request[KNOWN] = self._is_known(request.headers.get(hdrs.AUTHORIZATION, ""))
+        if not known and request.path not in OPEN_TO_ALL:
             return web.json_response(
                 {"error": "a user and a password are needed"}, status=401, headers={hdrs.WWW_AUTHENTICATE: _CHALLENGE}
             )

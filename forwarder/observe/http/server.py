@@ -33,11 +33,13 @@ _HANDSHAKE_S = 5.0
 class Server:
     """Listens from `open` to `close`; `run` is the part of the service that keeps its connections within bounds."""
 
-    def __init__(self, settings: HttpSettings, routes: Iterable[AddRoutes]) -> None:
+    def __init__(self, settings: HttpSettings, routes: Iterable[AddRoutes], every_second: Callable[[], None]) -> None:
+        """`every_second` is called while `run` runs."""
         self.pulse = Pulse()
         self.url = ""
         """Where it is reached, once it is open."""
         self._settings = settings
+        self._every_second = every_second
         guard = Guard(settings.user, settings.password)
         self._app = web.Application(middlewares=[self._note_request, *guard.middlewares])
         self._app.on_response_prepare.append(guard.add_headers)
@@ -91,6 +93,7 @@ class Server:
         while True:
             self.pulse.beat()
             self._sweep(loop.time())
+            self._every_second()
             await asyncio.sleep(_SWEEP_S)
 
     async def close(self) -> None:
