@@ -55,7 +55,8 @@ class Pipeline:
     @property
     def refused_updates(self) -> int:
         """How often an update could not be sent in the schema of a stream, since the start."""
-        return self._total("refused_updates")
+        refused = [output.refused_updates(route.received) for route in self for output in route.outputs]
+        return self._closed["refused_updates"] + sum(refused)
 
     @property
     def type_changes(self) -> int:
@@ -135,4 +136,4 @@ class Pipeline:
         return self._routes[stream.transport, stream.channel]
 
     def _total(self, name: str) -> int:
-        return self._closed[name] + sum(getattr(route, name) for route in self)
+        return self._closed[name] + sum([getattr(route, name) for route in self])

@@ -2,17 +2,16 @@
 
 import asyncio
 import logging
-import ssl
 from collections.abc import Callable, Iterable
 
 from aiohttp import web
 
-from forwarder.certificates import KeyPair
 from forwarder.errors import BadSetting
 from forwarder.pulse import Pulse
 from forwarder.settings.types import HttpSettings
 
 from .guard import Guard, Handler
+from .tls import ServerTls
 
 log = logging.getLogger(__name__)
 
@@ -45,6 +44,7 @@ class Server:
         self._app.on_response_prepare.append(guard.add_headers)
         for add_routes in routes:
             add_routes(self._app)
+        self._tls: ServerTls | None = None
         self._runner: web.AppRunner | None = None
         self._listening: asyncio.Server | None = None
         self._asked: dict[object, float] = {}
@@ -53,7 +53,9 @@ class Server:
     async def open(self) -> None:
         """Listen. Raises BadSetting for an address that can't be listened at and for a certificate of no use."""
         settings = self._settings
-        tls = _tls(settings)
+        if settings.certificate_file is not None:
+            self._tls = ServerTls(settings.certificate_file, settings.key_file)
+        tls = None if self._tls is None else self._tls.context
         self._runner = web.AppRunner(
             self._app,
             access_log=None,
@@ -93,6 +95,8 @@ class Server:
         while True:
             self.pulse.beat()
             self._sweep(loop.time())
+            if self._tls is not None:
+                self._tls.look()
             self._every_second()
             await asyncio.sleep(_SWEEP_S)
 
@@ -139,13 +143,3 @@ class Server:
 def _abort(connection: web.RequestHandler) -> None:
     if isinstance(connection.transport, asyncio.Transport):
         connection.transport.abort()
-
-
-def _tls(settings: HttpSettings) -> ssl.SSLContext | None:
-    """Raises BadSetting for files that are of no use."""
-    if settings.certificate_file is None:
-        return None
-    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-    context.minimum_version = ssl.TLSVersion.TLSv1_2
-    KeyPair(settings.certificate_file, settings.key_file, "http-cert-file", "http-key-file").load_into(context)
-    return context
