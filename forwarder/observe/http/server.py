@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import os
 from collections.abc import Callable, Iterable
 
 from aiohttp import web
@@ -81,8 +82,7 @@ class Server:
             await self.close()
             place = f"{settings.host}:{settings.port}"
             raise BadSetting(
-                f"http: cannot listen at {place}: {error.strerror or error}; allowed: an address of this machine "
-                "whose port is free"
+                f"http: cannot listen at {place}: {_why(error)}; allowed: an address of this machine whose port is free"
             ) from None
         host, port = self._listening.sockets[0].getsockname()[:2]
         shown = f"[{host}]" if ":" in host else host
@@ -138,6 +138,11 @@ class Server:
     async def _note_request(self, request: web.Request, handler: Handler) -> web.StreamResponse:
         self._asked[request.protocol] = asyncio.get_running_loop().time()
         return await handler(request)
+
+
+def _why(error: OSError) -> str:
+    """asyncio puts the address before what the system says; a host that is not known has no error of the system."""
+    return os.strerror(error.errno) if error.errno and error.errno > 0 else str(error.strerror or error)
 
 
 def _abort(connection: web.RequestHandler) -> None:
