@@ -55,6 +55,7 @@ class Pipeline:
     @property
     def refused_updates(self) -> int:
         """How often an update could not be sent in the schema of a stream, since the start."""
+        # Not by way of the routes' own sums, which takes four times as long.
         refused = [output.refused_updates(route.received) for route in self for output in route.outputs]
         return self._closed["refused_updates"] + sum(refused)
 

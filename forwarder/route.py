@@ -148,6 +148,11 @@ class Route:
         # The text is a part of the alarm: the next update says it again.
         self._status = _NO_ALARM_YET
 
+    @property
+    def refused_updates(self) -> int:
+        """How often an update could not be sent in the schema of a stream, all open streams together."""
+        return sum([output.refused_updates(self.received) for output in self.outputs])
+
     def update(self, value: Value, time_ns: int, status: int, severity: int) -> None:
         """Forward one update: EPICS time in nanoseconds since the Unix epoch, EPICS alarm numbers.
 

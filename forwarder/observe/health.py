@@ -77,8 +77,10 @@ class Health:
         condition = self._vitals().condition
         beat = condition.heartbeat_s
         late = beat is not None and beat > HEARTBEAT_S
+        # Parts that a stop has ended are not stuck, and it has an end of its own.
+        stuck = () if condition.stopping else condition.stuck
         return {
-            "parts": f"stuck: {', '.join(condition.stuck)}" if condition.stuck else OK,
+            "parts": f"stuck: {', '.join(stuck)}" if stuck else OK,
             "heartbeat": f"none for {beat:.0f} s" if late else OK,
         }
 

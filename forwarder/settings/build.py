@@ -10,6 +10,7 @@ from ..errors import BadSetting
 from . import table as t
 from .files import words
 from .names import librdkafka_name
+from .parse import LOOPBACKS
 from .raw import Rank, Raw
 from .table import Kind, Setting
 from .types import (
@@ -246,6 +247,10 @@ class Builder:
         v = self._values
         listen = v.get(t.HTTP)
         if listen is None:
+            others = [setting for setting in t.SETTINGS if setting.group == t.HTTP.group and setting is not t.HTTP]
+            idle = next((setting.name for setting in others if v.raw(setting)), "")
+            if idle:
+                self.warnings.append(f"{idle}: has no effect, http is not set")
             return None
         user, password = v.get(t.HTTP_USER) or "", v.password(t.HTTP_PASSWORD)
         if user and not password:
@@ -255,7 +260,10 @@ class Builder:
         certificate, key = v.get(t.HTTP_CERT_FILE), v.get(t.HTTP_KEY_FILE)
         if key and not certificate:
             raise self._missing(t.HTTP_CERT_FILE, "http-key-file is set")
-        return HttpSettings(*listen, user, password, certificate, key)
+        host, port = listen
+        if user and certificate is None and host not in LOOPBACKS:
+            self.warnings.append(f"http-password: travels unencrypted to {host}; give --http-cert-file to serve HTTPS")
+        return HttpSettings(host, port, user, password, certificate, key)
 
     def _commands(self) -> CommandSettings:
         v = self._values

@@ -11,7 +11,8 @@ from .uri import broker
 
 Number = TypeVar("Number", int, float)
 
-LOOPBACK = "127.0.0.1"
+LOOPBACKS = ("127.0.0.1", "::1", "localhost")
+"""Hosts that are this machine and nobody else; the first is meant where none is given."""
 
 _LEVELS = {"trace": 5, "debug": 10, "info": 20, "notice": 20, "warning": 30, "warn": 30, "error": 40, "critical": 50}
 _LEVEL_NUMBERS = {"0": 5, "1": 10, "2": 20, "3": 30, "4": 40, "5": 50, "6": 50, "7": 50}
@@ -144,11 +145,11 @@ def listener(text: str) -> tuple[str, int] | None:
     text = text.strip()
     if text.lower() == "none":
         return None
-    host, _, port = text.rpartition(":")
-    if port == "0":
-        return (broker(host, 1).rpartition(":")[0] if host else LOOPBACK), 0
-    host, _, port = broker(f"{host or LOOPBACK}:{port}").rpartition(":")
-    return host.strip("[]"), int(port)
+    given, _, port = text.rpartition(":")
+    # Not a port that a broker could have, and here any that is free.
+    any_port = port == "0"
+    host, _, port = broker(f"{given or LOOPBACKS[0]}:{'1' if any_port else port}").rpartition(":")
+    return host.strip("[]"), 0 if any_port else int(port)
 
 
 def hosts(text: str) -> tuple[str, ...]:

@@ -262,3 +262,23 @@ def test_failed_updates_are_counted(caplog: pytest.LogCaptureFixture) -> None:
     assert [record.getMessage() for record in caplog.records] == [
         "an update of PV is not forwarded, further ones are counted: ValueError('no value')"
     ]
+
+
+def test_a_census_is_of_all_transports_and_forgets_no_update() -> None:
+    bench = Bench()
+    streams = [Stream(f"PV{number}", Transport.CA, "f142", "topic") for number in range(3)]
+    routes = [bench.open(stream) for stream in streams]
+    bench.open(Stream("PV0", Transport.PVA, "f142", "topic"))
+    routes[0].connected(DOUBLE)
+    routes[0].update(1.0, TIME_NS, 0, 0)
+    routes[1].connected(DOUBLE)
+    routes[1].update(1.0, TIME_NS, 0, 0)
+    routes[1].disconnected()
+    bench.pipeline.close(streams[0])
+    none = {"searching": 0, "connected": 0, "disconnected": 0, "never_connected": 0}
+    assert bench.pipeline.census() == {
+        Transport.CA: (2, {**none, "searching": 1, "disconnected": 1}),
+        Transport.PVA: (0, {**none, "searching": 1}),
+        Transport.FAKE: (0, none),
+    }
+    assert bench.pipeline.received == 2

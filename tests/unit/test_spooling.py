@@ -262,6 +262,33 @@ def test_nothing_is_loaded_that_its_topic_has_no_need_of() -> None:
     assert len(bench.lane.partitions[0].chunks) == 4
 
 
+def test_how_old_the_oldest_is_does_not_depend_on_where_it_waits() -> None:
+    bench = Bench()
+    lane = bench.outbox.lane("", "not known yet")
+    lane.append(message(1))
+    lane.collect(partition_of, 100.0)
+    assert lane.oldest_waiting(0.0) == 100.0
+    bench.spooling.look(102.0)
+    bench.disk.work_all()
+    assert lane.waiting_bytes == 0, "it is on disk alone"
+    assert lane.oldest_waiting(0.0) == 100.0
+    lane.place_on(1, partition_of)
+    bench.spooling.look(150.0)
+    bench.disk.work_all()
+    assert lane.oldest_waiting(0.0) == 100.0, "it is in memory again"
+    flight = lane.partitions[0].take_off(len)
+    assert flight is not None
+    assert (flight.came, lane.oldest_waiting(0.0)) == (100.0, 100.0)
+    flight.acknowledged()
+    assert lane.oldest_waiting(0.0) is None
+
+
+def test_what_an_earlier_run_left_is_as_old_as_one_says() -> None:
+    bench = Bench()
+    bench.spooling.restore("", "topic", 1, 5, 100)
+    assert bench.lane.oldest_waiting(earlier=42.0) == 42.0
+
+
 class SpooledLife(RuleBasedStateMachine):
     """Anything that can happen to the messages of two topics, in any order."""
 
@@ -339,6 +366,9 @@ class SpooledLife(RuleBasedStateMachine):
             rows = [row for row in lane.rows if row.messages is not None]
             held = [each.messages for each in [*chunks, *flights]] + [row.messages for row in rows]
             assert lane.waiting_bytes == sum(map(memory_of, held))
+            oldest = lane.oldest_waiting(earlier=-1.0)
+            assert (oldest is None) == (lane.waiting == len(lane.incoming))
+            assert oldest is None or 0.0 <= oldest <= self.now
             on_disk_only = sum(row.left for row in lane.rows if row.messages is None)
             assert lane.waiting == sum(map(len, held)) + on_disk_only + len(lane.incoming)
 

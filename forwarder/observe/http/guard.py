@@ -14,7 +14,7 @@ log = logging.getLogger(__name__)
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
-KNOWN = "known"
+KNOWN = web.RequestKey("known", bool)
 """Of a request: whether who asks may see all there is."""
 OPEN_TO_ALL = ("/live", "/ready")
 """What probes ask for, which have no password, and which tells nothing but whether the service is well."""

@@ -91,6 +91,8 @@ def test_while_it_stops(probe: Probe) -> None:
 def test_parts_that_are_stuck_want_a_new_start(probe: Probe) -> None:
     probe.condition(stuck=("sender", "ticker"))
     assert probe.health.live()["parts"] == "stuck: sender, ticker"
+    probe.condition(stopping=True)
+    assert probe.live
 
 
 def test_nobody_who_looks_at_the_parts_wants_one_too(probe: Probe) -> None:
