@@ -3,12 +3,9 @@
 import asyncio
 import hmac
 import logging
-import time
 from collections.abc import Awaitable, Callable
 
 from aiohttp import BasicAuth, hdrs, web
-
-from forwarder.faults import RepeatingFault
 
 log = logging.getLogger(__name__)
 
@@ -40,7 +37,6 @@ class Guard:
     def __init__(self, user: str, password: str) -> None:
         """`user` is who may read; empty: everybody."""
         self._account = (user.encode(), password.encode()) if user else None
-        self._failed = RepeatingFault(log, "an HTTP request could not be answered", time.monotonic, logging.ERROR)
         self.middlewares = (self._say_errors, self._let_in)
 
     async def add_headers(self, request: web.Request, response: web.StreamResponse) -> None:
@@ -60,9 +56,8 @@ class Guard:
             return web.json_response({"error": error.reason}, status=error.status, headers=headers)
         except TimeoutError:
             return web.json_response({"error": f"no answer within {REQUEST_S:g} s"}, status=503)
-        except Exception as error:
-            self._failed.occurred(f"{request.path}: {error!r}")
-            log.debug("answering %s", request.path, exc_info=error)
+        except Exception:
+            log.exception("%s could not be answered", request.path)
             return web.json_response({"error": "the answer could not be made; the log says why"}, status=500)
 
     @web.middleware

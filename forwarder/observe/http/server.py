@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 
 from aiohttp import web
 
@@ -114,17 +114,23 @@ class Server:
         assert self._runner is not None
         server = self._runner.server
         assert server is not None
-        connections = server.connections
-        if len(connections) >= MOST_CONNECTIONS:
-            _abort(min(connections, key=lambda each: self._asked.get(each, 0.0)))
+        self._keep(server.connections, MOST_CONNECTIONS - 1)
         connection = server()
         self._asked[connection] = asyncio.get_running_loop().time()
         return connection
+
+    def _keep(self, connections: Sequence[web.RequestHandler], most: int) -> None:
+        """Of these, those that have asked last."""
+        by_age = sorted(connections, key=lambda each: self._asked.get(each, 0.0))
+        for connection in by_age[: max(0, len(by_age) - most)]:
+            _abort(connection)
 
     def _sweep(self, now: float) -> None:
         if self._runner is None or self._runner.server is None:
             return
         connections = self._runner.server.connections
+        # Some that came together may have been let in before the others counted.
+        self._keep(connections, MOST_CONNECTIONS)
         for connection in connections:
             # aiohttp closes one that is merely idle a little earlier, and in good manners.
             if now - self._asked.get(connection, now) > SILENCE_S + _SWEEP_S:
@@ -146,5 +152,5 @@ def _why(error: OSError) -> str:
 
 
 def _abort(connection: web.RequestHandler) -> None:
-    if isinstance(connection.transport, asyncio.Transport):
+    if connection.transport is not None:
         connection.transport.abort()

@@ -8,6 +8,7 @@ from functools import partial
 from pathlib import Path
 
 import pytest
+import uvloop
 from aiohttp import web
 
 from forwarder.errors import BadSetting
@@ -18,7 +19,9 @@ from tests.support.certificates import Authority
 from tests.support.http import Answer, ask
 from tests.support.ports import LOOPBACK, free_port
 
+Loop = Callable[[], asyncio.AbstractEventLoop]
 LARGE = 64_000_000
+LOOPS = {"asyncio": asyncio.new_event_loop, "uvloop": uvloop.new_event_loop}
 
 
 async def said(request: web.Request) -> web.Response:
@@ -56,12 +59,13 @@ async def running(settings: HttpSettings) -> AsyncIterator[Server]:
         await served.close()
 
 
-def serving(settings: HttpSettings, test: Callable[[Server], Awaitable[None]]) -> None:
+def serving(settings: HttpSettings, test: Callable[[Server], Awaitable[None]], loop: Loop | None = None) -> None:
     async def main() -> None:
         async with running(settings) as served:
             await test(served)
 
-    asyncio.run(main())
+    with asyncio.Runner(loop_factory=loop) as runner:
+        runner.run(main())
 
 
 def answers(settings: HttpSettings, *asked: Callable[[str], Answer]) -> list[Answer]:
@@ -111,7 +115,8 @@ def test_an_error_is_one_line_and_no_details(caplog: pytest.LogCaptureFixture) -
     missing, failed = answers(OPEN, get("/nowhere"), get("/broken"))
     assert (missing.status, missing.json) == (404, {"error": "Not Found"})
     assert (failed.status, failed.json) == (500, {"error": "the answer could not be made; the log says why"})
-    assert "an HTTP request could not be answered: /broken: ValueError('secret details')" in caplog.text
+    assert "/broken could not be answered" in caplog.text
+    assert "ValueError: secret details" in caplog.text
 
 
 def test_an_answer_that_does_not_come_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -185,7 +190,8 @@ def test_an_address_of_another_machine_is_one_line() -> None:
         answers(HttpSettings("192.0.2.1", 8080))
 
 
-def test_tls_with_a_certificate_that_is_renewed_while_it_runs(tmp_path: Path) -> None:
+@pytest.mark.parametrize("loop", LOOPS.values(), ids=LOOPS)
+def test_tls_with_a_certificate_that_is_renewed_while_it_runs(loop: Loop, tmp_path: Path) -> None:
     authority = Authority(tmp_path, "authority")
     pair = authority.issue("first", [LOOPBACK])
     renewed = authority.issue("second", [LOOPBACK])
@@ -202,7 +208,7 @@ def test_tls_with_a_certificate_that_is_renewed_while_it_runs(tmp_path: Path) ->
                 await asyncio.sleep(0.05)
         assert (await asyncio.to_thread(partial(ask, f"{served.url}/page", tls=trusting))).text == "what is here"
 
-    serving(settings, test)
+    serving(settings, test, loop)
 
 
 def test_half_a_renewal_changes_nothing_yet(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
@@ -242,7 +248,8 @@ def test_a_certificate_of_no_use_is_one_line(tmp_path: Path) -> None:
         assert str(caught.value) == line
 
 
-def test_who_sends_too_slowly_or_reads_too_slowly_is_cut_off(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("loop", LOOPS.values(), ids=LOOPS)
+def test_who_sends_too_slowly_or_reads_too_slowly_is_cut_off(loop: Loop, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(server, "SILENCE_S", 0.2)
     monkeypatch.setattr(server, "_SWEEP_S", 0.1)
 
@@ -276,10 +283,11 @@ def test_who_sends_too_slowly_or_reads_too_slowly_is_cut_off(monkeypatch: pytest
             assert 0 < await got_by_who_reads_nothing_for(served, 1.0) < LARGE
             assert (await asyncio.to_thread(ask, f"{served.url}/page")).status == 200
 
-    serving(OPEN, test)
+    serving(OPEN, test, loop)
 
 
-def test_a_crowd_leaves_room_for_the_next_one(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("loop", LOOPS.values(), ids=LOOPS)
+def test_a_crowd_leaves_room_for_the_next_one(loop: Loop, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(server, "MOST_CONNECTIONS", 4)
 
     async def test(served: Server) -> None:
@@ -299,7 +307,7 @@ def test_a_crowd_leaves_room_for_the_next_one(monkeypatch: pytest.MonkeyPatch) -
         except ConnectionError:
             return True
 
-    serving(OPEN, test)
+    serving(OPEN, test, loop)
 
 
 @pytest.mark.parametrize(
