@@ -1,7 +1,7 @@
 """Obeys commands: from a configuration message to streams opened and closed."""
 
 import logging
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Protocol
@@ -19,6 +19,8 @@ log = logging.getLogger(__name__)
 
 _LOGGED_STREAMS = 5
 """Of one command; the others are only counted."""
+_REMEMBERED = 50
+_LONGEST_REASON = 500
 
 
 class Subscriber(Protocol):
@@ -42,6 +44,28 @@ class CommandCounts:
     last_refusal: str = ""
 
 
+@dataclass(slots=True)
+class Obeyed:
+    """One command, and what came of it."""
+
+    time_ns: int
+    """When it came: nanoseconds since the Unix epoch."""
+    place: str
+    """Where it was read, in words."""
+    dialect: str
+    """Empty for streams that no message asked for, such as those of the stored state."""
+    command: str = ""
+    """What it says to do; empty when it was not understood."""
+    refused: str = ""
+    """Why it is not obeyed; empty when it is."""
+    opened: int = 0
+    """Streams."""
+    closed: int = 0
+    refused_streams: int = 0
+    stream_refusal: str = ""
+    """Why the last of those was."""
+
+
 class Control:
     """The streams that are forwarded, and the commands that change them."""
 
@@ -55,11 +79,13 @@ class Control:
         leave: Callable[[], None],
         settings: CommandSettings | None = None,
         own_topics: Iterable[tuple[str, str]] = (),
+        wall_ns: Callable[[], int] = lambda: 0,
     ) -> None:
         """`broker_label` gives the outbox's name for the broker in a stream's topic, or raises BadStream.
 
         `changed` is called after every message, `leave` when a command says so and may. `own_topics` are those that
-        no stream may go to, by the cluster's name in the outbox and their own.
+        no stream may go to, by the cluster's name in the outbox and their own. `wall_ns` gives the time that is noted
+        with each command, in nanoseconds since the Unix epoch.
         """
         settings = settings or CommandSettings()
         self._permissions = Permissions(settings, own_topics)
@@ -70,6 +96,9 @@ class Control:
         self.unserved = StreamTable()
         """Streams of an earlier run that the settings do not allow just now: kept, for they may again."""
         self.counts = CommandCounts(Counter(), Counter())
+        self.recent: deque[Obeyed] = deque(maxlen=_REMEMBERED)
+        """The last commands, the newest last."""
+        self._wall_ns = wall_ns
         self._pipeline = pipeline
         self._subscribers = subscribers
         self._broker_label = broker_label
@@ -84,13 +113,15 @@ class Control:
             if isinstance(command, Exit) and not self._obeys_exit:
                 raise BadCommand("exit is not obeyed by this service; obey-exit is no")
         except BadCommand as error:
+            refused = self._note(place, name)
+            refused.refused = str(error)[:_LONGEST_REASON]
             self.counts.refused[name] += 1
             self.counts.last_refusal = f"{place}: {error}"
             log.warning("%s is not obeyed: %s", place, error)
         else:
             assert name != UNKNOWN, "what was parsed has a dialect"
             self.counts.obeyed[name] += 1
-            self.obey(command, place)
+            self.obey(command, place, name)
         self._changed()
 
     def restore(self, streams: tuple[Stream, ...], place: str) -> None:
@@ -99,14 +130,17 @@ class Control:
         labelled = [replace(stream, broker=self._known(stream.broker)) for stream in streams]
         self.unserved.apply(Add(tuple(stream for stream in labelled if stream not in self.table)))
 
-    def obey(self, command: Command, place: str) -> None:
-        """Do what a command says."""
+    def obey(self, command: Command, place: str, dialect: str = "") -> None:
+        """Do what a command says; `dialect` is that of the message, if it came in one."""
+        noted = self._note(place, dialect)
+        noted.command = type(command).__name__
         if isinstance(command, Exit):
             log.info("%s says exit", place)
             self._leave()
             return
-        possible = self._possible(command, place)
+        possible = self._possible(command, noted)
         changes = self.table.apply(possible)
+        noted.opened, noted.closed = len(changes.opened), len(changes.closed)
         if isinstance(possible, Replace):
             possible = RemoveAll()
         if not isinstance(possible, Add):
@@ -135,13 +169,17 @@ class Control:
             len(self.table),
         )
 
-    def _possible(self, command: Command, place: str) -> Command:
+    def _note(self, place: str, dialect: str) -> Obeyed:
+        self.recent.append(Obeyed(self._wall_ns(), place, dialect))
+        return self.recent[-1]
+
+    def _possible(self, command: Command, noted: Obeyed) -> Command:
         """The command without the streams that can't be served, and with the outbox's names of brokers."""
         match command:
             case Add(streams):
-                return Add(self._servable(streams, place, self._max_streams - len(self.table)))
+                return Add(self._servable(streams, noted, self._max_streams - len(self.table)))
             case Replace(streams):
-                return Replace(self._servable(streams, place, self._max_streams))
+                return Replace(self._servable(streams, noted, self._max_streams))
             case Remove(patterns):
                 return Remove(
                     tuple(p if p.broker is None else replace(p, broker=self._known(p.broker)) for p in patterns)
@@ -149,10 +187,10 @@ class Control:
             case _:
                 return command
 
-    def _servable(self, streams: Iterable[Stream], place: str, room: int) -> tuple[Stream, ...]:
+    def _servable(self, streams: Iterable[Stream], noted: Obeyed, room: int) -> tuple[Stream, ...]:
         """The streams that can be served: not more new ones than there is room for."""
         servable: list[Stream] = []
-        refused = 0
+        place = noted.place
         for stream in streams:
             try:
                 if stream.transport not in self._subscribers:
@@ -164,15 +202,16 @@ class Control:
                         raise BadStream(f"{stream.channel}: there are {self._max_streams} streams, which is the limit")
                     room -= 1
             except BadStream as error:
-                refused += 1
+                noted.refused_streams += 1
+                noted.stream_refusal = str(error)[:_LONGEST_REASON]
                 self.counts.refused_streams += 1
                 self.counts.last_refusal = f"{place}: {error}"
-                if refused <= _LOGGED_STREAMS:
+                if noted.refused_streams <= _LOGGED_STREAMS:
                     log.warning("%s: a stream is not opened: %s", place, error)
             else:
                 servable.append(stream)
-        if refused > _LOGGED_STREAMS:
-            log.warning("%s: %d streams are not opened in all", place, refused)
+        if noted.refused_streams > _LOGGED_STREAMS:
+            log.warning("%s: %d streams are not opened in all", place, noted.refused_streams)
         return tuple(servable)
 
     def _labelled(self, stream: Stream) -> Stream:

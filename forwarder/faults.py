@@ -15,7 +15,7 @@ class RepeatingFault:
     ) -> None:
         """`what` is broken, in words that begin a line; `clock` gives seconds that never go back."""
         self._log = log
-        self._what = what
+        self.what = what
         self._clock = clock
         self._level = level
         self._since = 0.0
@@ -23,6 +23,8 @@ class RepeatingFault:
         self._told: set[str] = set()
         self.count = 0
         """How often it occurred since it began; 0: all is well."""
+        self.reason = ""
+        """The newest; empty when all is well."""
 
     def occurred(self, reason: object) -> None:
         """It happened. `reason` is a text or an exception."""
@@ -30,17 +32,23 @@ class RepeatingFault:
         if not self.count:
             self._since = self._last
         self.count += 1
-        text = str(reason) or type(reason).__name__
+        text = self.reason = str(reason) or type(reason).__name__
         if text not in self._told and len(self._told) < self._REASONS:
             self._told.add(text)
-            self._log.log(self._level, "%s: %s", self._what, text)
+            self._log.log(self._level, "%s: %s", self.what, text)
+
+    @property
+    def lasts_s(self) -> float:
+        """For how long there has been trouble; 0 when all is well."""
+        return self._clock() - self._since if self.count else 0.0
 
     def over(self) -> None:
         """It works again. May be called at every success."""
         if self.count:
             lasted = self._clock() - self._since
-            self._log.log(self._level, "%s: over after %.1f s, occurred %d times", self._what, lasted, self.count)
+            self._log.log(self._level, "%s: over after %.1f s, occurred %d times", self.what, lasted, self.count)
             self.count = 0
+            self.reason = ""
             self._told.clear()
 
     def over_if_quiet(self, for_s: float) -> None:

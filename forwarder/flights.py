@@ -3,8 +3,11 @@
 from collections import Counter, deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from operator import itemgetter
 
 from .model import Message
+
+_key: Callable[[Message], bytes] = itemgetter(0)
 
 RECORD_OVERHEAD = 200
 """Bytes that a waiting message takes beside its value: tuple, numbers and headers of the objects (CPython, 64 bit)."""
@@ -69,6 +72,7 @@ class Account:
         "acknowledged_by_schema",
         "broker",
         "dropped",
+        "dropped_by_key",
         "finished",
         "loaded",
         "restamped",
@@ -83,6 +87,8 @@ class Account:
         self.acknowledged_by_schema: Counter[str] = Counter()
         self.dropped: Counter[str] = Counter()
         """Messages given up, by reason."""
+        self.dropped_by_key: dict[str, Counter[bytes]] = {}
+        """The same by reason and key, without those that were dropped on disk: nobody reads them for their keys."""
         self.restamped = 0
         """Messages whose time the broker did not accept, and that were given the time of now in Kafka."""
         self.waiting_bytes: int = 0
@@ -91,6 +97,20 @@ class Account:
         """Rows whose messages are in chunks or flights too."""
         self.finished: list[Row] = []
         """Rows that nobody needs any more, to be deleted."""
+
+    def drop(self, reason: str, messages: list[Message]) -> None:
+        """Count messages that are given up."""
+        self.dropped[reason] += len(messages)
+        self.dropped_by_key.setdefault(reason, Counter()).update(map(_key, messages))
+
+    def losses(self, key: bytes) -> dict[str, int]:
+        """How many messages with this key were given up, by reason; those on disk are in none."""
+        return {reason: count for reason, keys in self.dropped_by_key.items() if (count := keys[key])}
+
+    @property
+    def dropped_unread(self) -> int:
+        """Messages that were given up on disk, whose keys nobody knows."""
+        return self.dropped.total() - sum(keys.total() for keys in self.dropped_by_key.values())
 
     def settle(self, row: Row | None, count: int) -> None:
         """So many messages are acknowledged or dropped; of a row, if they are of one."""
@@ -216,7 +236,7 @@ class Flight(_Held):
         if len(self.messages) == 1:
             lane = self.queue.lane
             lane.waiting_bytes -= self.size
-            lane.dropped[reason] += 1
+            lane.drop(reason, self.messages)
             lane.settle(self.row, 1)
             return self.messages[0]
         middle = len(self.messages) // 2

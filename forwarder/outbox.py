@@ -116,7 +116,7 @@ class Lane(Account):
         fullest = max(droppable, key=len)
         chunk = next(chunk for chunk in fullest if chunk.only_in_memory)
         fullest.remove(chunk)
-        self.dropped[reason] += len(chunk.messages)
+        self.drop(reason, chunk.messages)
         self.waiting_bytes -= chunk.size
         return chunk.size
 
@@ -124,7 +124,7 @@ class Lane(Account):
         assert row.messages is not None
         self.rows.remove(row)
         del self.unwritten[row]
-        self.dropped[reason] += row.left
+        self.drop(reason, row.messages)
         freed = memory_of(row.messages)
         self.waiting_bytes -= freed
         return freed

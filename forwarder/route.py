@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from .encode import Encoder
 from .encode.al00 import status_text
+from .history import History
 from .model import ChannelType, ConnectionState, Stream, Transport, Value
 from .outbox import Lane
 from .output import Output
@@ -70,6 +71,7 @@ class Route:
         "choices",
         "dropped",
         "errors",
+        "history",
         "kind",
         "moves",
         "outputs",
@@ -96,6 +98,7 @@ class Route:
         """None until the PV connects or the grace period for it is over."""
         self.server = ""
         """`host:port` that serves the PV, or did so last; empty when that is not known."""
+        self.history = History()
         self.received = 0
         """Updates that came, since the route was opened."""
         self.errors = 0
@@ -149,6 +152,16 @@ class Route:
         self._status = _NO_ALARM_YET
 
     @property
+    def alarm(self) -> tuple[int, int]:
+        """Status and severity of the newest update, in EPICS's numbers; no alarm before the first."""
+        return self._alarm
+
+    @property
+    def units(self) -> str | None:
+        """The PV's units, or what they were when it was lost; None where they are not known."""
+        return self._units
+
+    @property
     def refused_updates(self) -> int:
         """How often an update could not be sent in the schema of a stream, all open streams together."""
         return sum([output.refused_updates(self.received) for output in self.outputs])
@@ -190,6 +203,7 @@ class Route:
     def failed(self, error: Exception) -> None:
         """An update could not be read; it is counted, and the first is logged."""
         self.errors += 1
+        self.history.failed(error, self._shared.clocks.wall_ns())
         if self.errors == 1:
             log.error("an update of %s is not forwarded, further ones are counted: %r", self.channel, error)
 
@@ -213,12 +227,13 @@ class Route:
         self._choose()
         self._connection_is(ConnectionState.CONNECTED)
 
-    def disconnected(self) -> None:
-        """The PV's connection is lost; it will be searched again."""
+    def disconnected(self, reason: str = "") -> None:
+        """The PV's connection is lost, for a reason if one is known; it will be searched again."""
         self.kind = None
+        self.history.keep(self.value)
         self.value = None
         self.updated_at = 0.0
-        self._connection_is(ConnectionState.DISCONNECTED)
+        self._connection_is(ConnectionState.DISCONNECTED, reason)
 
     def never_connected(self) -> None:
         """The grace period is over and no server has offered the PV; the search goes on."""
@@ -373,9 +388,10 @@ class Route:
                 message = output.schema.units_event(self._key, units or None, now_ns)
                 output.lane.append((self._key, message, now_ns // 1_000_000))
 
-    def _connection_is(self, state: ConnectionState) -> None:
+    def _connection_is(self, state: ConnectionState, reason: str = "") -> None:
         self._tell(self.outputs, state)
         self.state = state
+        self.history.happened(state, self._shared.clocks.wall_ns(), self.server, reason)
 
     def _tell(self, outputs: tuple[Output, ...], state: ConnectionState) -> None:
         now_ns = self._shared.clocks.wall_ns()

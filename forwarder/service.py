@@ -98,6 +98,7 @@ class Service:
             leave=self._stop.set,
             settings=settings.commands,
             own_topics=self._clusters.own_topics(),
+            wall_ns=time.time_ns,
         )
         self.readers: Sequence[ConfigTopic] = [
             ConfigTopic(topic, settings.service_id, self._receive, from_beginning=settings.read_from_beginning)

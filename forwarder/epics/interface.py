@@ -1,6 +1,6 @@
 """What every EPICS client of the service looks like, and what it expects of those it serves."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Protocol
 
 from forwarder.model import ChannelType, Value
@@ -48,8 +48,8 @@ class Listener(Protocol):
         """An update could not be read, or `update` raised this error on it."""
         ...
 
-    def disconnected(self) -> None:
-        """The connection is lost; the PV will be searched again."""
+    def disconnected(self, reason: str = "") -> None:
+        """The connection is lost, for a reason in words if one is known; the PV will be searched again."""
         ...
 
     def never_connected(self) -> None:
@@ -85,6 +85,10 @@ class Client(Protocol):
 
     def counts(self) -> Mapping[str, int]:
         """Counters of what the client did, for the status."""
+        ...
+
+    def searched_at(self) -> Sequence[str]:
+        """Where PVs are searched, in words, an address each."""
         ...
 
     async def close(self) -> None:

@@ -27,7 +27,7 @@ import random
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache, partial
 from typing import Any
 
@@ -124,7 +124,7 @@ class _Nobody:
     def failed(self, error: Exception) -> None:
         pass
 
-    def disconnected(self) -> None:
+    def disconnected(self, reason: str = "") -> None:
         pass
 
     def never_connected(self) -> None:
@@ -411,6 +411,15 @@ class PvAccess:
             "wake_ups": counts.wakes,
         }
 
+    def searched_at(self) -> Sequence[str]:
+        """Where PVs are searched, in words, an address each."""
+        settings = self._settings
+        return (
+            *(_with_port(each, settings.broadcast_port) + " (UDP)" for each in settings.addr_list),
+            *((f"the networks of this host, port {settings.broadcast_port} (UDP)",) if settings.auto_addr_list else ()),
+            *(_with_port(each, settings.server_port) + " (name server, TCP)" for each in settings.name_servers),
+        )
+
     async def close(self) -> None:
         """Unsubscribe everything and close all sockets."""
         for listener in list(self._channels):
@@ -543,14 +552,16 @@ class PvAccess:
     def _interrupted(self, channel: _Channel, reason: Exception) -> None:
         was_subscribed = channel.state is State.SUBSCRIBED
         if isinstance(reason, Disconnected) and not isinstance(reason, Finished):
+            lost = "its server is gone"
             channel.happened(Event.LOST)
             channel.take = partial(self._first, channel)
             self._counts.lost += was_subscribed
         else:
+            lost = f"its subscription has ended: {reason}"
             self._ended(channel, reason)
         channel.reader = None
         if was_subscribed:
-            channel.listener.disconnected()
+            channel.listener.disconnected(lost)
 
     def _ended(self, channel: _Channel, reason: Exception) -> None:
         """Nothing more comes of this subscription: make another one after a while."""
@@ -573,6 +584,10 @@ class PvAccess:
         channel.failures = min(channel.failures + 1, 10)
         channel.rest_until = now + rest * random.uniform(0.75, 1.25)
         self._resting.add(channel)
+
+
+def _with_port(address: str, default: int) -> str:
+    return address if ":" in address else f"{address}:{default}"
 
 
 def _names(structure: tuple[Any, ...]) -> str:

@@ -3,7 +3,7 @@
 import asyncio
 import math
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 from forwarder.epics.interface import Listener
 from forwarder.model import ChannelType, Severity, ValueType
@@ -57,6 +57,10 @@ class Simulated:
     def counts(self) -> Mapping[str, int]:
         """What happened since the start."""
         return {"updates": self._updates}
+
+    def searched_at(self) -> Sequence[str]:
+        """Nowhere."""
+        return ()
 
     async def close(self) -> None:
         """Forget all listeners."""

@@ -64,6 +64,10 @@ class Cluster:
         leader = self.partitions.get(topic, {}).get(partition, _NO_LEADER)
         return leader if leader in self._brokers else None
 
+    def knows(self, broker: int) -> bool:
+        """Whether this broker is one of the cluster, as far as it has said."""
+        return broker in self._brokers
+
     @property
     def slowest_s(self) -> float:
         """How long one broker that does not answer is waited for."""

@@ -138,6 +138,12 @@ class Sender:
         """Connections to brokers of its cluster, since the start: more than there are brokers when some were lost."""
         return self._cluster.connections_opened
 
+    def faults(self) -> list[RepeatingFault]:
+        """What is wrong now with the cluster as a whole, the worst first; topics have `problems`."""
+        brokers = [fault for broker, fault in self._broker_faults.items() if self._cluster.knows(broker)]
+        faults = [self._away, self._full, *brokers, *self._partition_faults.values()]
+        return [fault for fault in faults if fault.count]
+
     async def close(self) -> None:
         """End what is on the way; its messages stay in the outbox."""
         for task in self._requests:

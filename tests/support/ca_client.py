@@ -61,7 +61,7 @@ class Recorder:
     def failed(self, error: Exception) -> None:
         self.heard.append(("failed", error))
 
-    def disconnected(self) -> None:
+    def disconnected(self, reason: str = "") -> None:
         self.heard.append(("disconnected",))
 
     def never_connected(self) -> None:

@@ -52,6 +52,7 @@ class Bench:
             leave=lambda: setattr(self, "left", True),
             settings=CommandSettings(**settings),
             own_topics=[("", "config")],
+            wall_ns=lambda: 1000 + self.changes,
         )
 
     def _changed(self) -> None:
@@ -188,3 +189,20 @@ def test_restored_streams_that_are_not_allowed_now_are_kept_until_they_are_remov
     assert len(bench.control.unserved) == 2
     bench.change(UpdateType.REPLACE, ("E", "t"))
     assert len(bench.control.unserved) == 0
+
+
+def test_the_last_commands_are_remembered_with_what_came_of_them() -> None:
+    bench = Bench(topics=("t",))
+    bench.control.restore((Stream("A", Transport.CA, "f142", "t"),), "the stored state")
+    bench.change(UpdateType.REPLACE, ("B", "t"), ("C", "t"), ("D", "elsewhere"))
+    bench.send(b"junk")
+    restored, replaced, junk = bench.control.recent
+    assert (restored.place, restored.dialect, restored.command, restored.opened) == ("the stored state", "", "Add", 1)
+    assert (replaced.dialect, replaced.command, replaced.refused) == ("fc00", "Replace", "")
+    assert (replaced.opened, replaced.closed, replaced.refused_streams) == (2, 1, 1)
+    assert "elsewhere" in replaced.stream_refusal
+    assert (junk.dialect, junk.command, junk.place, junk.time_ns) == ("unknown", "", "here", 1001)
+    assert junk.refused
+    for _ in range(100):
+        bench.send(b"more junk")
+    assert len(bench.control.recent) == 50

@@ -265,6 +265,24 @@ def test_lanes_of_one_topic_in_two_clusters_are_two() -> None:
     assert outbox.lanes("host:9092") == [there]
 
 
+def test_what_is_dropped_in_memory_is_counted_by_key_and_reason() -> None:
+    lane = Lane("", "topic")
+    lane.place_on(1, partition_of)
+    for number, key in enumerate([b"A", b"B", b"A"]):
+        lane.append(message(number, key))
+    lane.collect(partition_of)
+    lane.drop_oldest("memory full")
+    lane.append(message(3, b"B"))
+    lane.collect(partition_of)
+    take_off(lane.partitions[0]).refused("too large")
+    assert (lane.losses(b"A"), lane.losses(b"B"), lane.losses(b"C")) == (
+        {"memory full": 2},
+        {"memory full": 1, "too large": 1},
+        {},
+    )
+    assert lane.dropped_unread == 0
+
+
 class OutboxLife(RuleBasedStateMachine):
     """Anything that can happen, in any order; the partitions grow, but never while keys wait for the old ones."""
 
@@ -331,6 +349,8 @@ class OutboxLife(RuleBasedStateMachine):
             waiting = sum(len(each.messages) for each in [*held, *flying]) + len(lane.incoming)
             assert lane.appended == appended
             assert appended == lane.acknowledged + waiting + lane.dropped.total()
+            assert lane.dropped_unread == 0
+            assert {reason: keys.total() for reason, keys in lane.dropped_by_key.items()} == lane.dropped
             assert lane.waiting == waiting
             assert lane.waiting_bytes == sum(memory_of(each.messages) for each in [*held, *flying])
             assert all(each.size == memory_of(each.messages) for each in [*held, *flying])

@@ -7,7 +7,7 @@ import random
 import socket
 import time
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 from forwarder.epics.addresses import broadcast_addresses, resolve
 from forwarder.epics.interface import Listener
@@ -162,6 +162,14 @@ class ChannelAccess:
             "length_changes": self._length_changes,
         }
 
+    def searched_at(self) -> Sequence[str]:
+        """Where PVs are searched, in words, an address each."""
+        return (
+            *(f"{host}:{port} (UDP)" for host, port in self._addresses),
+            *(f"{name} (its name has no address)" for name in self._unresolved),
+            *("{}:{} (name server, TCP)".format(*server.address) for server in self._name_servers),
+        )
+
     async def close(self) -> None:
         """Close all sockets; no listener hears anything more."""
         for task in self._opening:
@@ -200,7 +208,7 @@ class ChannelAccess:
         self._pacing.add(channel.identifier, now, after=penalty)
         self._searching.set()
         if was_subscribed:
-            channel.listener.disconnected()
+            channel.listener.disconnected(reason)
         if circuit is not None and not len(circuit) and circuit.address in self._circuits:
             self._remove(circuit)
             circuit.close()
@@ -229,10 +237,11 @@ class ChannelAccess:
             reason,
         )
         self._remove(circuit)
+        reason = f"its circuit is lost: {reason}"
         for channel in channels:
             # What one listener does when it hears of it may have closed another's channel.
             if channel.circuit is circuit:
-                self.channel_lost(channel, "its circuit is lost")
+                self.channel_lost(channel, reason)
 
     def _remove(self, circuit: Circuit) -> None:
         if self._circuits.get(circuit.address) is circuit:

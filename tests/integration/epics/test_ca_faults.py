@@ -236,7 +236,7 @@ def test_a_listener_that_unsubscribes_another_when_both_are_lost_does_no_harm(ru
         ):
             first, second = Recorder("PV1"), Recorder("PV2")
 
-            def disconnected() -> None:
+            def disconnected(reason: str = "") -> None:
                 first.heard.append(("disconnected",))
                 client.unsubscribe(second)
 
