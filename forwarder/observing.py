@@ -4,7 +4,9 @@ import time
 from collections import Counter
 from functools import partial
 
+from .describing import Describing
 from .measuring import Measurable, cluster_name, measure
+from .observe import web
 from .observe.exposition import Metrics
 from .observe.health import Backlog, Health, Vitals
 from .observe.http.server import AddRoutes, Server
@@ -16,8 +18,11 @@ def http_server(settings: HttpSettings, facts: Measurable, reporting: Reporting)
     """The server with everything that can be seen of this service. It listens once it is opened."""
     health = Health(partial(vitals, facts, reporting), time.monotonic)
     metrics = Metrics(partial(measure, facts, reporting))
-    routes: list[AddRoutes] = [health.add_routes, metrics.add_routes]
-    return Server(settings, routes, every_second=health.look)
+    described = Describing(facts, reporting)
+    sampler = web.Sampler(described)
+    page = partial(web.add_routes, facts=described, sampler=sampler)
+    routes: list[AddRoutes] = [health.add_routes, metrics.add_routes, page]
+    return Server(settings, routes, every_second=health.look, parts={"samples of PVs": sampler.run})
 
 
 def vitals(facts: Measurable, reporting: Reporting) -> Vitals:

@@ -136,5 +136,9 @@ class Pipeline:
         """The route that serves a stream."""
         return self._routes[stream.transport, stream.channel]
 
+    def find(self, transport: Transport, channel: str) -> Route | None:
+        """The route of a PV; None where nothing wants it."""
+        return self._routes.get((transport, channel))
+
     def _total(self, name: str) -> int:
         return self._closed[name] + sum([getattr(route, name) for route in self])

@@ -3,11 +3,13 @@
 import asyncio
 import logging
 import os
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
+from typing import Any
 
 from aiohttp import web
 
 from forwarder.errors import BadSetting
+from forwarder.forever import forever
 from forwarder.pulse import Pulse
 from forwarder.settings.types import HttpSettings
 
@@ -33,13 +35,20 @@ _HANDSHAKE_S = 5.0
 class Server:
     """Listens from `open` to `close`; `run` is the part of the service that keeps its connections within bounds."""
 
-    def __init__(self, settings: HttpSettings, routes: Iterable[AddRoutes], every_second: Callable[[], None]) -> None:
-        """`every_second` is called while `run` runs."""
+    def __init__(
+        self,
+        settings: HttpSettings,
+        routes: Iterable[AddRoutes],
+        every_second: Callable[[], None],
+        parts: Mapping[str, Callable[[], Coroutine[Any, Any, object]]] | None = None,
+    ) -> None:
+        """`every_second` is called while `run` runs; `parts` is what has to run meanwhile for the routes, by name."""
         self.pulse = Pulse()
         self.url = ""
         """Where it is reached, once it is open."""
         self._settings = settings
         self._every_second = every_second
+        self._parts = parts or {}
         guard = Guard(settings.user, settings.password)
         self._app = web.Application(middlewares=[self._note_request, *guard.middlewares])
         self._app.on_response_prepare.append(guard.add_headers)
@@ -90,7 +99,12 @@ class Server:
         log.info("see %s", self.url)
 
     async def run(self) -> None:
-        """Close connections that have not asked for anything for too long, until cancelled."""
+        """Do what has to be done in the background, until cancelled."""
+        parts = {name: run() for name, run in self._parts.items()}
+        await forever({"HTTP connections": self._keep_sweeping(), **parts})
+
+    async def _keep_sweeping(self) -> None:
+        """Close connections that have not asked for anything for too long."""
         loop = asyncio.get_running_loop()
         while True:
             self.pulse.beat()
