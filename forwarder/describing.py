@@ -5,12 +5,14 @@ import socket
 import time
 from collections import Counter
 from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
-from typing import Any, cast
+from typing import Protocol, cast
 
 from . import __version__
 from .encode.al00 import status_text
 from .kafka.sender import Sender
 from .model import ConnectionState, Transport, Value
+from .observe.histogram import Lags
+from .observe.measured import Condition
 from .observe.web.facts import (
     CommandFacts,
     Counted,
@@ -25,19 +27,29 @@ from .observe.web.facts import (
 )
 from .outbox import Lane
 from .output import Output
-from .reporting import Facts
+from .reporting import Facts, Reporting
 from .route import Route
 from .settings.types import TopicSettings
 
 _PLACE = "command at "
 
 
+class Described(Facts, Protocol):
+    """Where the answers come from."""
+
+    lags: Lags
+
+    def condition(self) -> Condition:
+        """How the service itself is."""
+        ...
+
+
 class Describing:
     """Answers what is asked about the service. It holds nothing but the way to where the answers are."""
 
-    def __init__(self, facts: Facts) -> None:
+    def __init__(self, facts: Described, reporting: Reporting) -> None:
         self._facts = facts
-        self._started_at = time.monotonic()
+        self._reporting = reporting
 
     def service(self) -> ServiceFacts:
         settings = self._facts.settings
@@ -47,7 +59,7 @@ class Describing:
             profile=settings.profile,
             host=socket.gethostname(),
             pid=os.getpid(),
-            uptime_s=round(time.monotonic() - self._started_at, 1),
+            uptime_s=round(time.monotonic() - self._reporting.started_at, 1),
             config_topics=[reader.name for reader in self._facts.readers],
             status_topic=_name(settings.status_topic),
             storage_topic=_name(settings.storage_topic),
@@ -55,29 +67,32 @@ class Describing:
         )
 
     def totals(self) -> Totals:
-        lanes = self._data_lanes()
+        lanes = self._reporting.data_lanes()
         dropped: Counter[str] = Counter()
         for lane in lanes:
             dropped.update(lane.dropped)
-        more = self._facts.more()
-        births = list(filter(None, (lane.oldest() for lane in lanes)))
+        condition = self._facts.condition()
+        delivery = self._facts.lags.delivery
+        births = [b for lane in lanes if (b := lane.oldest_waiting(self._reporting.started_at)) is not None]
         return Totals(
             received=self._facts.pipeline.received,
             acknowledged=sum(lane.acknowledged for lane in lanes),
             waiting=sum(lane.waiting for lane in lanes),
             waiting_bytes=sum(lane.waiting_bytes for lane in lanes),
-            spooled_bytes=more["spool"].get("bytes", 0),
+            spooled_bytes=condition.spool_bytes,
             dropped=dict(dropped),
             oldest_s=round(max(0.0, time.monotonic() - min(births)), 3) if births else 0.0,
-            busy=more["load"]["busy"],
-            overloaded=more["load"]["overloaded"],
+            delivered=sum(delivery.counts),
+            delivery_s=delivery.sum,
+            busy=condition.busy,
+            overloaded=condition.overloaded,
         )
 
     def troubles(self) -> Sequence[Trouble]:
         return [
             *self._of_kafka(),
             *self._of_commands(),
-            *_of_the_service(self._facts.more(), self._facts.settings.spool.directory is not None),
+            *_of_the_service(self._facts.condition(), self._facts.settings.spool.directory is not None),
             *self._of_streams(),
         ]
 
@@ -101,7 +116,7 @@ class Describing:
         return self._facts.clients[Transport[protocol.upper()]].searched_at()
 
     def topics(self) -> Sequence[TopicFacts]:
-        return [self._topic(lane) for lane in self._data_lanes()]
+        return [self._topic(lane) for lane in self._reporting.data_lanes()]
 
     def commands(self) -> Sequence[CommandFacts]:
         return [
@@ -122,10 +137,6 @@ class Describing:
     def cluster(self, broker: str) -> str:
         """A cluster for people, by its name in streams."""
         return broker or ",".join(self._facts.settings.output.brokers)
-
-    def _data_lanes(self) -> list[Lane]:
-        # All but that of the status, which is not worth keeping.
-        return [lane for lane in self._facts.outbox if lane.spools]
 
     def _topic(self, lane: Lane) -> TopicFacts:
         sender = self._facts.senders.get(lane.broker)
@@ -203,31 +214,33 @@ class Describing:
             )
 
 
-def _of_the_service(more: Mapping[str, Any], has_spool: bool) -> Iterator[Trouble]:
-    load, spool = more["load"], more["spool"]
-    if load["overloaded"]:
+def _of_the_service(condition: Condition, has_spool: bool) -> Iterator[Trouble]:
+    if condition.stuck:
+        yield Trouble(Level.ERROR, f"stuck: {', '.join(condition.stuck)}", "These parts of the service do not get on.")
+    if condition.overloaded:
         yield Trouble(
             Level.ERROR,
             "the forwarder is overloaded",
-            f"It uses {load['busy']:.0%} of a core; updates wait with their IOCs, which merge them then.",
+            f"It uses {condition.busy:.0%} of a core; updates wait with their IOCs, which merge them then.",
             link="pvs?sort=rate&order=desc",
         )
-    if spool["problem"] and has_spool:
-        yield Trouble(Level.ERROR, "the disk does not take what waits for Kafka", spool["problem"])
     if not has_spool:
         yield Trouble(Level.NOTE, "there is no spool", "What Kafka does not take waits in memory, and a kill loses it.")
-    if spool.get("bytes"):
+    elif condition.spool_problem:
+        yield Trouble(Level.ERROR, "the disk does not take what waits for Kafka", condition.spool_problem)
+    if condition.spool_bytes:
         yield Trouble(
             Level.WARNING,
             "what waits for Kafka goes to disk",
-            f"{spool['bytes'] / 1e6:.1f} MB are there; all is sent in order when Kafka takes it.",
+            f"{condition.spool_bytes / 1e6:.1f} MB are there; all is sent in order when Kafka takes it.",
             link="topics",
         )
-    if problem := more["storage"]["problem"]:
-        without = problem == "there is no storage topic"
-        level = Level.NOTE if without else Level.WARNING
-        yield Trouble(level, "the streams are not stored for the next start", problem)
-    if deaths := more["parts_started_again"]:
+    if condition.storage_problem is None:
+        detail = "There is no storage topic: the next start begins without streams."
+        yield Trouble(Level.NOTE, "the streams are not stored", detail)
+    elif condition.storage_problem:
+        yield Trouble(Level.WARNING, "the streams are not stored for the next start", condition.storage_problem)
+    if deaths := +Counter(condition.deaths):
         parts = ", ".join(f"{name} ({count})" for name, count in deaths.items())
         yield Trouble(Level.WARNING, "parts of the service died and were started again", f"{parts}. The log says why.")
 

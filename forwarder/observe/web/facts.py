@@ -180,7 +180,11 @@ class Totals:
     dropped: Mapping[str, int]
     """Messages, by reason."""
     oldest_s: float
-    """Age of the oldest message that waits in memory."""
+    """Age of the oldest message that waits."""
+    delivered: int
+    """Messages whose way to Kafka was timed, since the start."""
+    delivery_s: float
+    """The sum of the times from when a message came to its acknowledgement."""
     busy: float
     """Part of a core that the event loop uses."""
     overloaded: bool

@@ -26,6 +26,7 @@ def overview(facts: Facts, sampler: Sampler) -> dict[str, Any]:
             "received": round(last.received_rate, 1) if last else None,
             "acknowledged": round(last.acknowledged_rate, 1) if last else None,
         },
+        "latency_s": round(last.latency_s, 4) if last and last.latency_s is not None else None,
         "totals": asdict(totals) | {"dropped": dict(totals.dropped)},
         "series": sampler.series(),
     }

@@ -48,6 +48,8 @@ class Moment:
     totals: Totals
     received_rate: float
     acknowledged_rate: float
+    latency_s: float | None
+    """From when messages came to their acknowledgement, on average since the look before; None when none was."""
 
 
 @dataclass(slots=True)
@@ -143,12 +145,14 @@ class Sampler:
     def _remember(self, elapsed_s: float) -> None:
         totals = self._facts.totals()
         before = self.moments[-1].totals if self.moments else totals
+        delivered = totals.delivered - before.delivered
         self.moments.append(
             Moment(
                 time.time(),
                 totals,
                 (totals.received - before.received) / elapsed_s,
                 (totals.acknowledged - before.acknowledged) / elapsed_s,
+                (totals.delivery_s - before.delivery_s) / delivered if delivered else None,
             )
         )
 
@@ -167,6 +171,7 @@ class Sampler:
             "received": [round(each.received_rate, 1) for each in moments],
             "acknowledged": [round(each.acknowledged_rate, 1) for each in moments],
             "waiting": [each.totals.waiting for each in moments],
+            "latency_s": [None if each.latency_s is None else round(each.latency_s, 4) for each in moments],
             "oldest_s": [round(each.totals.oldest_s, 3) for each in moments],
             "busy": [round(each.totals.busy, 3) for each in moments],
         }

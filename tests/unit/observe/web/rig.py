@@ -13,10 +13,13 @@ from aiohttp.test_utils import TestClient, TestServer
 from forwarder.control import Control
 from forwarder.describing import Describing
 from forwarder.model import Add, ChannelType, Stream, Transport, ValueType
+from forwarder.observe.histogram import Lags
+from forwarder.observe.measured import Condition
 from forwarder.observe.web import Sampler, add_routes
 from forwarder.outbox import Outbox
 from forwarder.pipeline import Pipeline
 from forwarder.repeats import Repeats
+from forwarder.reporting import Reporting
 from forwarder.route import Clocks, Route
 from forwarder.settings.load import load
 
@@ -68,17 +71,16 @@ class Bench:
         )
         self.senders: Any = {}
         self.readers: Any = []
-        self.facts: dict[str, Any] = {
-            "spool": {"problem": ""},
-            "storage": {"problem": ""},
-            "load": {"busy": 0.1, "waiting": 0.0, "lag_s": 0.0, "overloaded": False},
-            "parts_started_again": {},
-        }
-        self.described = Describing(self)
+        self.lags = Lags()
+        self.well = Condition(0.1, 0.0, 0.0, False, {}, (), 0.0, True, False, 0.0, 0, "", "")
+        self.described = Describing(self, Reporting(self, None))
         self.sampler = Sampler(self.described)
 
     def more(self) -> Mapping[str, Any]:
-        return self.facts
+        return {}
+
+    def condition(self) -> Condition:
+        return self.well
 
     def open(self, *names: str, topic: str = "data", schema: str = "f142", transport: Transport = Transport.CA) -> None:
         self.control.obey(Add(tuple(Stream(name, transport, schema, topic) for name in names)), "a test")

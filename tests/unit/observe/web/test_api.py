@@ -1,13 +1,13 @@
 """What the API says is what the pipeline knows."""
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pytest
 
 from forwarder.model import ChannelType, Transport, ValueType
-
 from tests.unit.observe.web.rig import DOUBLE, Api, Bench, served
 
 CASES = [
@@ -223,9 +223,8 @@ def test_the_last_commands_come_with_what_became_of_them(bench: Bench) -> None:
 
 
 def test_what_is_wrong_is_said_worst_first(bench: Bench) -> None:
-    bench.facts["load"]["overloaded"] = True
-    bench.facts["storage"]["problem"] = "the topic does not exist"
-    bench.facts["parts_started_again"] = {"ticker": 2}
+    deaths = {"ticker": 2, "storage": 0}
+    bench.well = replace(bench.well, overloaded=True, storage_problem="the topic does not exist", deaths=deaths)
 
     async def use(api: Api) -> None:
         await bench.sampler.look()

@@ -69,7 +69,7 @@ def test_tables_and_images_are_described() -> None:
     table = shown(Table({"value": np.zeros(3), "name": ["a"]}), elements=1, characters=100)
     assert table["text"] == "table: value (3 rows), name (1 rows)"
     image = shown(Image(7, (4, 2), np.zeros(8, np.uint16)), elements=1, characters=100)
-    assert image["text"] == "image 7: 4 × 2, uint16"  # noqa: RUF001
+    assert image["text"] == "image 7: 4 × 2, uint16"
 
 
 def test_times_have_all_their_digits() -> None:
