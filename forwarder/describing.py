@@ -165,10 +165,9 @@ class Describing:
                 yield from self._of_topics(label, sender)
             if refused := sender.refused_pvs:
                 name, reason = next(reversed(refused.items()))
-                count = f"{len(refused)} PV" + "s" * (len(refused) != 1)
                 yield Trouble(
                     Level.WARNING,
-                    f"Kafka refused messages of {count}",
+                    f"Kafka refused messages of {_count(len(refused), 'PV')}",
                     f"The last was of {name}, for {reason}.",
                     link="pvs?dropped=any&sort=dropped&order=desc",
                 )
@@ -190,7 +189,7 @@ class Describing:
         if refused or counts.refused_streams:
             yield Trouble(
                 Level.NOTE,
-                f"{refused} commands and {counts.refused_streams} streams were refused",
+                f"refused: {_count(refused, 'command')}, {_count(counts.refused_streams, 'stream')}",
                 f"The last: {counts.last_refusal}",
                 link="commands",
             )
@@ -200,7 +199,7 @@ class Describing:
         if unserved := len(control.unserved):
             yield Trouble(
                 Level.WARNING,
-                f"{unserved} streams of an earlier run are not served",
+                f"not served: {_count(unserved, 'stream')} of an earlier run",
                 "The settings do not allow them now; they are kept until a command removes them.",
             )
         if not len(control.table):
@@ -380,6 +379,10 @@ class DescribedPv:
             )
             for output in route.outputs
         ]
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
 def _lanes(outputs: Sequence[Output]) -> Iterable[Lane]:

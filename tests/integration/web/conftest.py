@@ -1,0 +1,32 @@
+"""One forwarder, its IOCs and one browser for all tests of the page."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.integration.web.rig import Site, site
+from tests.support.browser import Browser
+from tests.support.kafka import Broker
+
+
+@pytest.fixture(scope="package")
+def shared_site(kafka_broker: Broker) -> Iterator[Site]:
+    with site(kafka_broker, "WEB") as here:
+        yield here
+
+
+@pytest.fixture(scope="package")
+def chromium() -> Iterator[Browser]:
+    with Browser() as browser:
+        yield browser
+
+
+@pytest.fixture
+def browser(chromium: Browser, shared_site: Site) -> Iterator[Browser]:
+    """Fails the test when a page complains or asks another host for anything."""
+    chromium.complaints.clear()
+    chromium.hosts.clear()
+    yield chromium
+    chromium.close_pages()
+    assert chromium.complaints == []
+    assert chromium.hosts <= {shared_site.url.removeprefix("http://")}
