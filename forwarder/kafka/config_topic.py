@@ -78,11 +78,6 @@ class ConfigTopic:
         """Whether the reader gets on."""
         return self.pulse.watched(name, max(self._requests.slowest_s, _START_S))
 
-    @property
-    def problem(self) -> str:
-        """Why it is not read; empty when it is, or before that is known."""
-        return self._waiting.reason
-
     async def run(self) -> None:
         """Read until cancelled."""
         while True:

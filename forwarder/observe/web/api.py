@@ -60,11 +60,15 @@ class Api:
             app.router.add_get(path, _handler(operation))
         app.router.add_get(DESCRIPTION, self._describe)
 
-    async def _describe(self, request: web.Request) -> web.Response:
+    def description(self) -> dict[str, Any]:
+        """The API in OpenAPI's words."""
         paths = {
             path: (each.summary, each.schema, each.parameters, each.may_miss) for path, each in self._operations.items()
         }
-        return _json(description(self._facts.service().version, paths))
+        return description(self._facts.service().version, paths)
+
+    async def _describe(self, request: web.Request) -> web.Response:
+        return _json(self.description())
 
     async def _overview(self, asked: dict[str, Any]) -> dict[str, Any]:
         self._sampler.read()

@@ -230,7 +230,9 @@ def description(version: str, paths: Mapping[str, tuple[str, str, Sequence[Param
 
 
 def _operation(path: str, summary: str, answer: str, parameters: Sequence[Parameter], may_miss: bool) -> dict[str, Any]:
-    responses = {"200": _response("The answer.", answer), "400": _response("A parameter is wrong.", "Error")}
+    bad = _response("A parameter is wrong, or the whole line is too long, which is said in plain text.", "Error")
+    bad["content"]["text/plain"] = {"schema": _TEXT}
+    responses = {"200": _response("The answer.", answer), "400": bad}
     if may_miss:
         responses["404"] = _response("There is no such PV.", "Error")
     return {

@@ -14,11 +14,10 @@ from typing import Any
 from .facts import Facts, Pv, Totals
 from .slices import in_slices
 
-_WATCHED_S = 2.0
-"""How often it looks while somebody reads what it finds."""
-_UNWATCHED_S = 10.0
-_STILL_WATCHED_S = 30.0
-"""For how long after a request somebody may be reading."""
+_FRESH_S = 2.0
+"""How old what it found may be when somebody reads it; then it looks again."""
+_UNREAD_S = 10.0
+"""How often it looks while nobody reads."""
 _MEMORY_S = 5.0
 """A rate is that of about this long."""
 _REMEMBERED = 400
@@ -75,7 +74,6 @@ class Sampler:
         self.census = Census()
         self._facts = facts
         self._samples: dict[Hashable, Sample] = {}
-        self._watched_until = 0.0
         self._looked_at = 0.0
         self._wake = asyncio.Event()
 
@@ -84,19 +82,16 @@ class Sampler:
         while True:
             await self.look()
             self._wake.clear()
-            watched = time.monotonic() < self._watched_until
             try:
-                async with asyncio.timeout(_WATCHED_S if watched else _UNWATCHED_S):
+                async with asyncio.timeout(_UNREAD_S):
                     await self._wake.wait()
             except TimeoutError:
                 continue
 
     def read(self) -> None:
-        """Somebody reads what it finds: look more often for a while."""
-        now = time.monotonic()
-        if now >= self._watched_until and now - self._looked_at >= _WATCHED_S:
+        """Somebody reads what it finds: look again soon if that is old."""
+        if time.monotonic() - self._looked_at >= _FRESH_S:
             self._wake.set()
-        self._watched_until = now + _STILL_WATCHED_S
 
     def rate(self, pv: Pv) -> float | None:
         """Updates a second; None where that is not known yet."""

@@ -2,7 +2,7 @@
 
 export async function get(path, parameters = {}) {
   const query = new URLSearchParams(Object.entries(parameters).filter(([, value]) => value !== "" && value !== null));
-  const stop = AbortSignal.timeout(10_000);
+  const stop = AbortSignal.timeout(5_000);
   const response = await fetch(`api/v1/${path}${query.size ? `?${query}` : ""}`, { signal: stop });
   const answer = await response.json();
   if (!response.ok) throw new Error(answer.error ?? `the service answers with ${response.status}`);
