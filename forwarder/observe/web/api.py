@@ -14,6 +14,7 @@ from .overview import overview
 from .parameters import BadParameter, Parameter, Text, parse
 from .rows import row, whole
 from .sampler import Sampler
+from .slices import in_slices
 from .values import utc
 
 ROOT = "/api/v1"
@@ -77,12 +78,15 @@ class Api:
     async def _pvs(self, asked: dict[str, Any]) -> dict[str, Any]:
         self._sampler.read()
         page = await table.select(self._facts, self._sampler, asked)
+        rows: list[dict[str, Any]] = []
+        async for some in in_slices(page.pvs):
+            rows += [row(pv, self._sampler) for pv in some]
         return {
             "total": page.total,
             "matched": page.matched,
             "offset": asked["offset"],
             "limit": asked["limit"],
-            "rows": [row(pv, self._sampler) for pv in page.pvs],
+            "rows": rows,
         }
 
     async def _pv(self, asked: dict[str, Any]) -> dict[str, Any]:

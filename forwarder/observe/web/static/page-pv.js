@@ -38,7 +38,7 @@ export function mount(root, asked) {
   );
 
   function draw(pv) {
-    show(head, h("h1", { class: "mono" }, pv.name), stateBadge(pv.state), h("span", { class: "badge" }, pv.protocol.toUpperCase()), pv.alarm && alarmBadge(pv.alarm));
+    show(head, h("h1", { class: "mono" }, pv.name), stateBadge(pv.state), h("span", { class: "badge" }, pv.protocol.toUpperCase()), pv.state === "connected" && pv.alarm && alarmBadge(pv.alarm));
     const reason = explained(pv);
     why.hidden = !reason;
     show(why, reason);

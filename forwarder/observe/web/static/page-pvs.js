@@ -13,14 +13,14 @@ const COLUMNS = [
   { label: "Value", sort: "value", kind: "number short", cell: value },
   { label: "Units", sort: "units", cell: (pv) => pv.units ?? "" },
   { label: "Time of value", sort: "time", kind: "time", cell: (pv) => time(pv.time) },
-  { label: "Alarm", sort: "alarm", cell: (pv) => pv.alarm && alarmBadge(pv.alarm) },
+  { label: "Alarm", sort: "alarm", cell: (pv) => pv.state === "connected" && pv.alarm && alarmBadge(pv.alarm) },
   { label: "Updates/s", sort: "rate", kind: "number", cell: (pv) => (pv.state === "connected" ? rate(pv.rate) : "") },
-  { label: "Received", sort: "received", kind: "number", minor: true, cell: (pv) => whole(pv.received) },
-  { label: "Silent", sort: "silent", kind: "number", minor: true, title: "Since when no update came", cell: (pv) => (pv.silent_s > 10 ? duration(pv.silent_s) : "") },
   { label: "Dropped", sort: "dropped", kind: "number", cell: (pv) => ({ children: pv.dropped ? whole(pv.dropped) : "", kind: pv.dropped ? "lost" : "", title: counts(pv.dropped_by_reason) || null }) },
-  { label: "Last error", sort: "error", kind: "short", cell: (pv) => pv.error && h("span", { title: pv.error.text }, pv.error.text) },
-  { label: "Connected", sort: "connected_at", kind: "time", minor: true, cell: (pv) => at(pv.connected_at, pv.connects) },
   { label: "Lost", sort: "lost_at", kind: "time", cell: (pv) => at(pv.lost_at, pv.disconnects) },
+  { label: "Last error", sort: "error", kind: "short", cell: (pv) => pv.error && h("span", { title: pv.error.text }, pv.error.text) },
+  { label: "Silent", sort: "silent", kind: "number", minor: true, title: "Since when no update came", cell: (pv) => (pv.silent_s > 10 ? duration(pv.silent_s) : "") },
+  { label: "Received", sort: "received", kind: "number", minor: true, cell: (pv) => whole(pv.received) },
+  { label: "Connected", sort: "connected_at", kind: "time", minor: true, cell: (pv) => at(pv.connected_at, pv.connects) },
 ];
 
 function value(pv) {

@@ -28,7 +28,7 @@ export function table(columns, { sorted = null, onsort = null, empty = "Nothing 
       if (!body.rows[at]) body.append(h("tr", {}, columns.map(() => h("td"))));
       columns.forEach((column, place) => {
         let cell = column.cell(row);
-        if (cell === null || typeof cell !== "object" || cell instanceof Node || Array.isArray(cell)) cell = { children: cell };
+        if (!cell || typeof cell !== "object" || cell instanceof Node || Array.isArray(cell)) cell = { children: cell };
         const kinds = [column.kind, column.minor ? "minor" : "", cell.kind, isNothing(cell.children) ? "nothing" : ""];
         const fresh = h("td", { class: kinds.filter(Boolean).join(" ") || null, title: cell.title, "data-label": column.label }, cell.children ?? "");
         const old = body.rows[at].cells[place];
@@ -39,7 +39,7 @@ export function table(columns, { sorted = null, onsort = null, empty = "Nothing 
   return { root, set, mark };
 }
 
-const isNothing = (children) => children === null || children === undefined || children === "" || (Array.isArray(children) && !children.length);
+const isNothing = (children) => children === null || children === undefined || children === false || children === "" || (Array.isArray(children) && !children.length);
 
 // Keeps the focus on the link of a cell whose content changes.
 function replace(old, fresh) {

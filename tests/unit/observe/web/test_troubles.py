@@ -1,0 +1,115 @@
+"""What is wrong, in words: each kind of trouble says so, and the worst comes first."""
+
+import asyncio
+import logging
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+from forwarder.faults import RepeatingFault
+from forwarder.model import Stream, Transport
+from tests.unit.observe.web.rig import Api, Bench, served
+
+log = logging.getLogger("test")
+
+
+class Sender:
+    """One that says what a test says."""
+
+    def __init__(self) -> None:
+        self.refused_pvs: dict[str, str] = {}
+        self.standing: list[RepeatingFault] = []
+        self.in_trouble: dict[str, str] = {}
+
+    def faults(self) -> list[RepeatingFault]:
+        return self.standing
+
+    def problems(self) -> Mapping[str, str]:
+        return self.in_trouble
+
+
+class Reader:
+    name = "broker:9092/config"
+    problem = "it does not exist"
+
+    def __init__(self) -> None:
+        self.reading = asyncio.Event()
+
+
+def troubles(bench: Bench) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = []
+
+    async def use(api: Api) -> None:
+        await bench.sampler.look()
+        found.extend((await api.get("overview"))["troubles"])
+
+    served(bench, use)
+    return found
+
+
+def said(bench: Bench) -> dict[str, tuple[str, str]]:
+    """Level and detail by title."""
+    return {each["title"]: (each["level"], each["detail"]) for each in troubles(bench)}
+
+
+def test_kafka_that_is_away_comes_first_and_says_since_when() -> None:
+    bench = Bench()
+    bench.senders = {"": (sender := Sender())}
+    now = 0.0
+    fault = RepeatingFault(log, "Kafka at broker:9092 is away", lambda: now)
+    fault.occurred("no answer")
+    now = 30.0
+    sender.standing = [fault]
+    sender.in_trouble = {"data": "not known yet"}
+    bench.open("A")
+    bench.route("A").never_connected()
+    first, *others = troubles(bench)
+    assert (first["level"], first["title"], first["detail"]) == ("error", "Kafka at broker:9092 is away", "no answer")
+    assert first["lasts_s"] == 30.0
+    assert not any("topic data" in each["title"] for each in others), "that is no news then"
+
+
+def test_a_topic_in_trouble_is_named_with_what_waits() -> None:
+    bench = Bench()
+    bench.senders = {"": (sender := Sender())}
+    sender.in_trouble = {"data": "it does not exist", "new": "not known yet"}
+    bench.open("A")
+    bench.connect("A", 1.0)
+    assert said(bench)["topic data: it does not exist"] == ("error", "2 messages wait.")
+    assert not any("topic new" in title for title in said(bench))
+
+
+def test_what_kafka_refused_is_told_with_the_pv() -> None:
+    bench = Bench()
+    bench.senders = {"": (sender := Sender())}
+    sender.refused_pvs = {"A": "data: larger than the broker takes", "B": "data: larger than the broker takes"}
+    level, detail = said(bench)["Kafka refused messages of 2 PVs"]
+    assert level == "warning"
+    assert "The last was of B" in detail
+
+
+def test_commands_that_are_not_read_or_were_refused() -> None:
+    bench = Bench()
+    bench.readers = [Reader()]
+    bench.control.receive(b"junk", "command at config[0]@1")
+    found = said(bench)
+    assert found["commands on broker:9092/config are not read"] == ("error", "it does not exist")
+    assert "config[0]@1" in found["refused: 1 command, 0 streams"][1]
+
+
+def test_streams_that_the_settings_do_not_allow_and_none_at_all() -> None:
+    bench = Bench()
+    assert said(bench)["nothing is forwarded"][0] == "note"
+    bench.control.restore((Stream("A", Transport.CA, "f999", "data"),), "the stored state")
+    assert said(bench)["not served: 1 stream of an earlier run"][0] == "warning"
+
+
+def test_the_disk_the_state_and_the_parts() -> None:
+    bench = Bench()
+    bench.well = replace(bench.well, spool_problem="no space left on device", spool_bytes=2_000_000, stuck=("ticker",))
+    found = said(bench)
+    assert found["the disk does not take what waits for Kafka"] == ("error", "no space left on device")
+    assert found["what waits for Kafka goes to disk"][1].startswith("2.0 MB")
+    assert found["stuck: ticker"][0] == "error"
+    bench.well = replace(bench.well, storage_problem=None)
+    assert said(bench)["the streams are not stored"][0] == "note"
