@@ -358,7 +358,7 @@ class DescribedPv:
             losses["older than the newest"] = route.dropped
         if route.errors:
             losses["could not be read"] = route.errors
-        if refused := sum([output.refused_updates(route.received) for output in route.outputs]):
+        if refused := route.refused_updates:
             losses["no place in the schema"] = refused
         for lane in _lanes(route.outputs):
             if lane.dropped_by_key:
