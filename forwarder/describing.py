@@ -4,20 +4,17 @@ import os
 import socket
 import time
 from collections import Counter
-from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
-from typing import Protocol, cast
+from collections.abc import Hashable, Iterable, Mapping, Sequence
+from typing import cast
 
 from . import __version__
 from .encode.al00 import status_text
-from .kafka.sender import Sender
+from .measuring import Measurable
 from .model import ConnectionState, Transport, Value
-from .observe.histogram import Lags
-from .observe.measured import Condition
 from .observe.web.facts import (
     CommandFacts,
     Counted,
     Event,
-    Level,
     Pv,
     ServiceFacts,
     StreamFacts,
@@ -27,27 +24,18 @@ from .observe.web.facts import (
 )
 from .outbox import Lane
 from .output import Output
-from .reporting import Facts, Reporting
+from .reporting import Reporting
 from .route import Route
 from .settings.types import TopicSettings
+from .troubles import troubles
 
 _PLACE = "command at "
-
-
-class Described(Facts, Protocol):
-    """Where the answers come from."""
-
-    lags: Lags
-
-    def condition(self) -> Condition:
-        """How the service itself is."""
-        ...
 
 
 class Describing:
     """Answers what is asked about the service. It holds nothing but the way to where the answers are."""
 
-    def __init__(self, facts: Described, reporting: Reporting) -> None:
+    def __init__(self, facts: Measurable, reporting: Reporting) -> None:
         self._facts = facts
         self._reporting = reporting
 
@@ -89,12 +77,7 @@ class Describing:
         )
 
     def troubles(self) -> Sequence[Trouble]:
-        return [
-            *self._of_kafka(),
-            *self._of_commands(),
-            *_of_the_service(self._facts.condition(), self._facts.settings.spool.directory is not None),
-            *self._of_streams(),
-        ]
+        return troubles(self._facts)
 
     def counted(self) -> Sequence[Counted]:
         return tuple(self._facts.pipeline)
@@ -155,93 +138,6 @@ class Describing:
             restamped=lane.restamped,
             problem=sender.problems().get(lane.topic, "") if sender else "",
         )
-
-    def _of_kafka(self) -> Iterator[Trouble]:
-        for label, sender in self._facts.senders.items():
-            faults = sender.faults()
-            for fault in faults:
-                yield Trouble(Level.ERROR, fault.what, fault.reason, fault.lasts_s, link="topics")
-            if not faults:
-                yield from self._of_topics(label, sender)
-            if refused := sender.refused_pvs:
-                name, reason = next(reversed(refused.items()))
-                yield Trouble(
-                    Level.WARNING,
-                    f"Kafka refused messages of {_count(len(refused), 'PV')}",
-                    f"The last was of {name}, for {reason}.",
-                    link="pvs?dropped=any&sort=dropped&order=desc",
-                )
-
-    def _of_topics(self, label: str, sender: Sender) -> Iterator[Trouble]:
-        for topic, reason in sender.problems().items():
-            lane = self._facts.outbox.lane(label, topic)
-            # A new topic is asked for within a moment: until something waits there is nothing to tell.
-            if lane.waiting or lane.partitions:
-                yield Trouble(Level.ERROR, f"topic {topic}: {reason}", f"{lane.waiting} messages wait.", link="topics")
-
-    def _of_commands(self) -> Iterator[Trouble]:
-        for reader in self._facts.readers:
-            if not reader.reading.is_set():
-                detail = reader.problem or "It is not being read yet."
-                yield Trouble(Level.ERROR, f"commands on {reader.name} are not read", detail, link="commands")
-        counts = self._facts.control.counts
-        refused = counts.refused.total()
-        if refused or counts.refused_streams:
-            yield Trouble(
-                Level.NOTE,
-                f"refused: {_count(refused, 'command')}, {_count(counts.refused_streams, 'stream')}",
-                f"The last: {counts.last_refusal}",
-                link="commands",
-            )
-
-    def _of_streams(self) -> Iterator[Trouble]:
-        control = self._facts.control
-        if unserved := len(control.unserved):
-            yield Trouble(
-                Level.WARNING,
-                f"not served: {_count(unserved, 'stream')} of an earlier run",
-                "The settings do not allow them now; they are kept until a command removes them.",
-            )
-        if not len(control.table):
-            yield Trouble(Level.NOTE, "nothing is forwarded", "No command has asked for streams.", link="commands")
-        merged = self._facts.clients[Transport.PVA].counts().get("full_queues", 0)
-        if merged:
-            yield Trouble(
-                Level.NOTE,
-                f"a queue of pvAccess was full {merged} times",
-                "Updates came faster than they were taken, and some were replaced by newer ones.",
-            )
-
-
-def _of_the_service(condition: Condition, has_spool: bool) -> Iterator[Trouble]:
-    if condition.stuck:
-        yield Trouble(Level.ERROR, f"stuck: {', '.join(condition.stuck)}", "These parts of the service do not get on.")
-    if condition.overloaded:
-        yield Trouble(
-            Level.ERROR,
-            "the forwarder is overloaded",
-            f"It uses {condition.busy:.0%} of a core; updates wait with their IOCs, which merge them then.",
-            link="pvs?sort=rate&order=desc",
-        )
-    if not has_spool:
-        yield Trouble(Level.NOTE, "there is no spool", "What Kafka does not take waits in memory, and a kill loses it.")
-    elif condition.spool_problem:
-        yield Trouble(Level.ERROR, "the disk does not take what waits for Kafka", condition.spool_problem)
-    if condition.spool_bytes:
-        yield Trouble(
-            Level.WARNING,
-            "what waits for Kafka goes to disk",
-            f"{condition.spool_bytes / 1e6:.1f} MB are there; all is sent in order when Kafka takes it.",
-            link="topics",
-        )
-    if condition.storage_problem is None:
-        detail = "There is no storage topic: the next start begins without streams."
-        yield Trouble(Level.NOTE, "the streams are not stored", detail)
-    elif condition.storage_problem:
-        yield Trouble(Level.WARNING, "the streams are not stored for the next start", condition.storage_problem)
-    if deaths := +Counter(condition.deaths):
-        parts = ", ".join(f"{name} ({count})" for name, count in deaths.items())
-        yield Trouble(Level.WARNING, "parts of the service died and were started again", f"{parts}. The log says why.")
 
 
 class DescribedPv:
@@ -379,10 +275,6 @@ class DescribedPv:
             )
             for output in route.outputs
         ]
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
 def _lanes(outputs: Sequence[Output]) -> Iterable[Lane]:
