@@ -1,7 +1,7 @@
 """Reading back what was sent, with a client that shares no code with the forwarder's."""
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple, TypeAlias, cast
 
 from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, KafkaException, TopicPartition
@@ -16,6 +16,7 @@ class Record(NamedTuple):
     timestamp_ms: int
     partition: int
     offset: int
+    headers: Mapping[str, bytes | None] = {}
 
 
 Until: TypeAlias = int | Callable[[Sequence[Record]], bool] | None
@@ -68,7 +69,9 @@ def _read(consumer: Consumer, topic: str, partitions: set[int], until: Until, gi
         for message in consumer.consume(_AT_ONCE, _POLL_S):
             if (error := message.error()) is None:
                 partition, offset = cast(int, message.partition()), cast(int, message.offset())
-                records.append(Record(message.key(), message.value(), message.timestamp()[1], partition, offset))
+                headers = cast("Mapping[str, bytes | None]", dict(message.headers() or ()))
+                timestamp_ms = message.timestamp()[1]
+                records.append(Record(message.key(), message.value(), timestamp_ms, partition, offset, headers))
             elif error.code() == KafkaError._PARTITION_EOF:
                 not_at_end.discard(message.partition())
             elif not error.retriable():

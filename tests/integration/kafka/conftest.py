@@ -29,3 +29,15 @@ def secure_broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SecureBr
     """One for all tests of security, each with topics of its own."""
     with SecureBroker(tmp_path_factory.mktemp("certificates")) as broker:
         yield broker
+
+
+@pytest.fixture(scope="package")
+def odd_broker() -> Iterator[Broker]:
+    """One that compacts its topics all the time, and has permissions."""
+    properties = {
+        "log.cleaner.backoff.ms": 100,
+        "authorizer.class.name": "org.apache.kafka.metadata.authorizer.StandardAuthorizer",
+        "allow.everyone.if.no.acl.found": "true",
+    }
+    with Broker(properties=properties) as broker:
+        yield broker

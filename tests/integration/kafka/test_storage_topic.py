@@ -3,7 +3,7 @@
 import asyncio
 import gzip
 import logging
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from types import SimpleNamespace
 from typing import Any
@@ -130,20 +130,6 @@ def say_part(broker: Broker, topic: str, label: Label, streams: Sequence[Stream]
 
 def records(broker: Broker, topic: str) -> list[Record]:
     return consume(broker.address, topic)
-
-
-@pytest.fixture(scope="module")
-def odd_broker() -> Iterator[Broker]:
-    """One that compacts its topics all the time, and has permissions."""
-    properties = {
-        "log.cleaner.backoff.ms": 100,
-        "authorizer.class.name": "org.apache.kafka.metadata.authorizer.StandardAuthorizer",
-        "allow.everyone.if.no.acl.found": "true",
-    }
-    broker = Broker(properties=properties)
-    broker.start()
-    yield broker
-    broker.close()
 
 
 class TestRoundTrip:

@@ -1,22 +1,27 @@
 """What the service knows after it was stopped or killed: the streams it was told, each command in effect once."""
 
+import json
 import random
-from collections.abc import Callable
+import re
+import time
+from collections.abc import Callable, Iterable
+from typing import Self
 
 import pytest
-from confluent_kafka import Producer
+from confluent_kafka import Consumer, Producer, TopicPartition
 from streaming_data_types.fbschemas.forwarder_config_update_fc00.Protocol import Protocol
 from streaming_data_types.fbschemas.forwarder_config_update_fc00.UpdateType import UpdateType
 from streaming_data_types.forwarder_config_update_fc00 import StreamInfo, deserialise_fc00, serialise_fc00
 
 from tests.integration.service.rig import stream
-from tests.support.consume import consume
+from tests.support.consume import Record, consume
 from tests.support.forwarder_process import ForwarderProcess, Topics
 from tests.support.kafka import Broker
 from tests.support.waiting import wait_until
 
 Unique = Callable[[str], str]
 PATIENCE_S = 30.0
+_KILLS = 6
 
 
 @pytest.fixture
@@ -68,25 +73,76 @@ def test_streams_are_there_again_and_commands_sent_meanwhile_are_obeyed(
         wait_for(process, "C", "D")
 
 
-def test_a_kill_at_any_moment_ends_in_the_right_streams(kafka_broker: Broker, topics: Topics, topic: str) -> None:
+def test_a_kill_at_any_moment_ends_in_the_right_streams(kafka_broker: Broker, topic: str, unique: Unique) -> None:
+    """Also between the records of a state, which needs several here; and each command has its effect once."""
     moment = random.Random(4)
+    topics = Topics(unique("config"), unique("status"), unique("storage"))
+    kafka_broker.create_topic(topics.config)
+    kafka_broker.create_topic(topics.status)
+    kafka_broker.create_topic(topics.storage or "", cleanup_policy="compact", max_message_bytes=700)
+    end = End(kafka_broker, topics.storage or "")
     process = ForwarderProcess(kafka_broker.address, topics, flags=["--status-interval", "200"])
     expected: set[str] = set()
-    with process:
-        for turn in range(4):
-            for number in range(12):
-                name = f"{turn}-{number}"
-                process.order(UpdateType.ADD, fakes(topic, name))
-                expected.add(name)
-                if number % 3 == 2:
-                    gone = moment.choice(sorted(expected))
-                    expected.discard(gone)
-                    process.order(UpdateType.REMOVE, fakes(topic, gone))
-                if number == moment.randrange(12):
-                    break
+    commands = 0
+    within_a_state = 0
+
+    def order(change: int, names: Iterable[str]) -> None:
+        nonlocal commands
+        process.order(change, [stream(f"FAKE:{name}", topic, Protocol.FAKE, schema="no_op") for name in names])
+        commands += 1
+
+    with process, end:
+        for turn in range(_KILLS):
+            added = {f"{turn}-{number:03}-{moment.getrandbits(64):x}" for number in range(150)}
+            gone = set(moment.sample(sorted(expected), len(expected) // 2))
+            stored_up_to = end.now()
+            order(UpdateType.REMOVE, gone or {"NOBODY"})
+            order(UpdateType.ADD, added)
+            expected = (expected - gone) | added
+            if turn % 2:
+                # So many records of a state are there.
+                wanted = stored_up_to + moment.randint(1, 4)
+                wait_until(lambda wanted=wanted: end.now() >= wanted, PATIENCE_S, what="a state is being stored")
+            else:
+                # Not a guess: any moment is one for a kill.
+                time.sleep(moment.random() / 10)
             process.kill()
+            complete, within_a_state = states(kafka_broker, topics)
             process.start()
             wait_for(process, *expected)
+            obeyed = [int(offset) for offset in re.findall(r"@(\d+): \w+ opened", process.log)]
+            assert obeyed == list(range(complete, commands)), "all that are not in the state, and each once"
+            assert process.statuses()[-1]["storage"]["problem"] == ""
+    assert states(kafka_broker, topics)[0] == commands, "a stop stores what is left to be stored"
+    assert within_a_state >= 2
+
+
+class End:
+    """How many records a topic of one partition has had; it is quick to tell."""
+
+    def __init__(self, broker: Broker, topic: str) -> None:
+        self._place = TopicPartition(topic, 0)
+        self._consumer = Consumer({"bootstrap.servers": broker.address, "group.id": "unused"})
+
+    def now(self) -> int:
+        return self._consumer.get_watermark_offsets(self._place, 10, cached=False)[1]
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._consumer.close()
+
+
+def states(broker: Broker, topics: Topics) -> tuple[int, int]:
+    """The number of commands that the newest complete state holds, and how many states are not complete."""
+    found: dict[bytes | None, list[Record]] = {}
+    for record in consume(broker.address, topics.storage or ""):
+        found.setdefault(record.headers["state-id"], []).append(record)
+    complete = [parts for parts in found.values() if len(parts) == int(parts[0].headers["parts"] or b"")]
+    offsets = json.loads(complete[-1][0].headers["config-offsets"] or b"")
+    (of_topic,) = offsets.values()
+    return of_topic["0"], len(found) - len(complete)
 
 
 def test_an_old_removal_of_all_is_not_obeyed_again(kafka_broker: Broker, topics: Topics, topic: str) -> None:
