@@ -216,12 +216,14 @@ class Lane(Account):
         self.loading = True
         return self.rows[0]
 
-    def load(self, messages: list[Message] | None, partition_of: PartitionOf, now: float) -> None:
-        """The oldest row's messages are here; None when they can't be read any more."""
+    def load(
+        self, messages: list[Message] | None, partition_of: PartitionOf, now: float, reason: str = "spool damaged"
+    ) -> None:
+        """The oldest row's messages are here; None when they can't be read any more, for a reason."""
         self.loading = False
         row = self.rows.popleft()
         if messages is None:
-            self.dropped["spool damaged"] += row.left
+            self.dropped[reason] += row.left
             self.finished.append(row)
         else:
             size = memory_of(messages)

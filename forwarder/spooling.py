@@ -17,6 +17,8 @@ _LOADED_ROWS = 4
 """Of one topic, in memory at a time: enough to have the next batch ready when one is acknowledged."""
 _TRY_AGAIN_S = 1.0
 """How long nothing is written after a write has failed."""
+_GIVE_UP_S = 30.0
+"""How long a disk may be unreadable: all that came later waits for what is there, and goes on without it then."""
 _FULL = 0.5
 """Part of the memory for waiting messages from which on all goes to disk, however young it is."""
 
@@ -46,6 +48,7 @@ class Spooling:
         """Rows that are being written."""
         self._now = 0.0
         self._write_at = self._read_at = 0.0
+        self._unreadable_since: float | None = None
         self._outbox = outbox
         self._disk = disk
         self._settings = settings
@@ -110,12 +113,18 @@ class Spooling:
             self._disk.read(row.identifier, lambda messages: self._got(lane, messages))
 
     def _got(self, lane: Lane, messages: list[Message] | None) -> None:
-        if messages is None and self._disk.problem:
-            # The disk fails, which says nothing of the row.
+        if messages is not None or not self._disk.problem:
+            self._unreadable_since = None
+            lane.load(messages, self._partition_of, self._now)
+            return
+        # The disk fails, which says nothing of the row.
+        if self._unreadable_since is None:
+            self._unreadable_since = self._now
+        if self._now - self._unreadable_since < _GIVE_UP_S:
             lane.loading = False
             self._read_at = self._now + _TRY_AGAIN_S
         else:
-            lane.load(messages, self._partition_of, self._now)
+            lane.load(None, self._partition_of, self._now, "spool unreadable")
 
     def _delete(self, lane: Lane) -> None:
         rows = lane.finished[:]

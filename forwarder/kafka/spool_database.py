@@ -95,6 +95,8 @@ class Database:
         self._owner = directory / "spool.owner"
         self._lock: sqlite3.Connection | None = None
         self._connection: sqlite3.Connection | None = None
+        self._sizes = (0, 0)
+        """Bytes of the file and of its log when they were last worked on: they never shrink by themselves."""
 
     def open(self) -> list[StoredRow]:
         """Lock the directory and list the rows. Raises ForwarderError."""
@@ -149,7 +151,12 @@ class Database:
 
     def give_back(self) -> bool:
         """Shrink the file by some of its free pages; whether it should be called again."""
-        return self._mending(_give_back)
+
+        def give_back(connection: sqlite3.Connection) -> bool:
+            self._sizes = (0, 0)
+            return _give_back(connection)
+
+        return self._mending(give_back)
 
     def _rows(self, connection: sqlite3.Connection) -> list[StoredRow]:
         # The size is told by the head of a row: its bytes are not read for that.
@@ -171,7 +178,9 @@ class Database:
 
     def _try(self, work: Callable[[sqlite3.Connection], _T]) -> _T:
         try:
-            return work(self._connected())
+            result = work(self._connected())
+            self._note_sizes()
+            return result
         except (sqlite3.Error, OSError) as error:
             if _code(error) != sqlite3.SQLITE_FULL:
                 self._disconnect()
@@ -187,9 +196,23 @@ class Database:
                 connection.close()
                 raise
             self._connection = connection
+            self._sizes = (0, 0)
         elif not self.path.exists():
             raise FileNotFoundError(f"{self.path} was removed")
+        else:
+            self._note_sizes()
         return self._connection
+
+    def _note_sizes(self) -> None:
+        """Raise if somebody has cut a file: SQLite would go on behind the gap, where nobody finds it again."""
+        size, log_size = self._sizes_now()
+        if size < self._sizes[0] or log_size < min(self._sizes[1], _WAL_MAX_BYTES):
+            raise _Cut("it has become smaller by itself")
+        self._sizes = size, log_size
+
+    def _sizes_now(self) -> tuple[int, int]:
+        log_path = self.path.with_name(f"{self.path.name}-wal")
+        return self.path.stat().st_size, log_path.stat().st_size if log_path.exists() else 0
 
     def _disconnect(self) -> None:
         if self._connection is not None:
@@ -225,7 +248,7 @@ class Database:
         # What is in the log needs its room in the file some day; a log that can't be copied blocks deleting.
         connection.execute("PRAGMA wal_checkpoint(RESTART)").fetchall()
         free = shutil.disk_usage(self._directory).free
-        log_bytes = self.path.with_name(f"{self.path.name}-wal").stat().st_size
+        _, log_bytes = self._sizes_now()
         spare_bytes = _number(connection, "PRAGMA freelist_count") * _PAGE_BYTES
         if free < max(size - log_bytes, 0) + max(size - spare_bytes, 0) + _RESERVE_BYTES:
             reserve = _RESERVE_BYTES // _MIB
@@ -259,6 +282,12 @@ class _DiskFull(sqlite3.OperationalError):
     """Only the reserve is left."""
 
     sqlite_errorcode = sqlite3.SQLITE_FULL
+
+
+class _Cut(sqlite3.DatabaseError):
+    """Somebody else has cut the file or its log."""
+
+    sqlite_errorcode = sqlite3.SQLITE_CORRUPT
 
 
 class _OtherLayout(sqlite3.DatabaseError):

@@ -9,6 +9,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Protocol, Self
 
+from streaming_data_types.fbschemas.forwarder_config_update_fc00.Protocol import Protocol as Over
 from streaming_data_types.fbschemas.forwarder_config_update_fc00.UpdateType import UpdateType
 
 from tests.faults.judge import Values, Verdict, judge, values_of
@@ -35,6 +36,10 @@ LOST_AFTER_S = SILENCE_S + 5 + 2
 _RECOVERED_WITHIN_S = 60.0
 _STOPPED = re.compile(r" stopped: (\{.*\})$", re.MULTILINE)
 
+FULL = bool(os.environ.get("FAULT_SECONDS"))
+"""Whether there is time for each transport on its own: else half of the PVs come over each."""
+TRANSPORTS = ("CA", "PVA") if FULL else ("both",)
+
 NAMES = [f"COUNT:{number:04}" for number in range(PVS)]
 DATABASE = "\n".join(f'record(calc, "{name}") {{ field(SCAN, ".1 second") field(CALC, "VAL+1") }}' for name in NAMES)
 
@@ -45,6 +50,9 @@ class Kafka(Protocol):
     @property
     def address(self) -> str: ...
     def create_topic(self, name: str, /) -> None: ...
+
+
+_OVER = {"PVA": "pvAccess", "both": "half of it pvAccess"}
 
 
 def lasting(seconds: float = FAULT_S) -> float:
@@ -63,10 +71,16 @@ class Chain:
         ioc: EpicsIoc,
         unique: Callable[[str], str],
         *,
+        transport: str = "CA",
         flags: Sequence[str] = (),
         within: Sequence[str] = (),
         environment: Mapping[str, str] | None = None,
     ) -> None:
+        """`transport` is one of `TRANSPORTS`, or CA."""
+        over_ca = {"CA": PVS, "PVA": 0, "both": PVS // 2}[transport]
+        self.over_ca, self.over_pva = over_ca, PVS - over_ca
+        """PVs."""
+        self._transport = transport
         self.kafka = kafka
         self.ioc = ioc
         self.topic = unique("data")
@@ -82,6 +96,7 @@ class Chain:
             self._topics,
             service_id=unique("service"),
             ca_addresses=[ioc.ca_address],
+            pva_addresses=[ioc.pva_address],
             # Shorter than the fault, which the default is too when the fault lasts for a minute.
             flags=[
                 *("--request-timeout", str(request_timeout_ms)),
@@ -98,7 +113,9 @@ class Chain:
             self.kafka.create_topic(topic)
         self.process.__enter__()
         try:
-            self.process.order(UpdateType.ADD, [stream(name, self.topic) for name in NAMES])
+            over_ca = [stream(name, self.topic) for name in NAMES[: self.over_ca]]
+            over_pva = [stream(name, self.topic, Over.PVA) for name in NAMES[self.over_ca :]]
+            self.process.order(UpdateType.ADD, over_ca + over_pva)
             self.wait_until_fresh()
         except BaseException:
             self.process.__exit__(None, None, None)
@@ -197,7 +214,7 @@ class Chain:
         """Put what has come of it into the table; two counts only where a process could not tell them."""
         rows.append(
             Row(
-                fault,
+                fault if self._transport == "CA" else f"{fault}, {_OVER[self._transport]}",
                 self.lasted_s,
                 self.received if received is None else received,
                 self.acknowledged if acknowledged is None else acknowledged,

@@ -1,13 +1,12 @@
 """A broker and an IOC that fault tests break as they like, and the table of what came of it."""
 
-import os
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.faults import table
-from tests.faults.chain import DATABASE, TIMEOUT_S
+from tests.faults.chain import DATABASE, FULL, TIMEOUT_S, TRANSPORTS
 from tests.support import processes
 from tests.support.ioc import EpicsIoc
 from tests.support.kafka import Broker
@@ -24,7 +23,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     """Full-length runs end with the table, which is kept too."""
-    if table.rows and os.environ.get("FAULT_SECONDS"):
+    if table.rows and FULL:
         text = table.text()
         _TABLE.parent.mkdir(exist_ok=True)
         _TABLE.write_text(text)
@@ -52,3 +51,9 @@ def nothing_left_behind(broker: Broker, ioc: EpicsIoc) -> Iterator[None]:
     yield
     left = processes.children() - before - {broker.pid, ioc.pid}
     assert not left, f"child processes were left behind: {left}"
+
+
+@pytest.fixture(params=TRANSPORTS)
+def transport(request: pytest.FixtureRequest) -> str:
+    """Over which the PVs are received."""
+    return request.param

@@ -10,8 +10,8 @@ from tests.support.kafka import Broker
 Unique = Callable[[str], str]
 
 
-def test_a_broker_that_is_stopped_and_started(broker: Broker, ioc: EpicsIoc, unique: Unique) -> None:
-    with Chain(broker, ioc, unique) as chain:
+def test_a_broker_that_is_stopped_and_started(broker: Broker, ioc: EpicsIoc, unique: Unique, transport: str) -> None:
+    with Chain(broker, ioc, unique, transport=transport) as chain:
         broker.stop()
         lasted_s = lasting()
         broker.start()
@@ -20,8 +20,8 @@ def test_a_broker_that_is_stopped_and_started(broker: Broker, ioc: EpicsIoc, uni
         chain.nothing_is_lost("broker stopped")
 
 
-def test_a_broker_that_is_killed(broker: Broker, ioc: EpicsIoc, unique: Unique) -> None:
-    with Chain(broker, ioc, unique) as chain:
+def test_a_broker_that_is_killed(broker: Broker, ioc: EpicsIoc, unique: Unique, transport: str) -> None:
+    with Chain(broker, ioc, unique, transport=transport) as chain:
         broker.kill()
         lasted_s = lasting()
         broker.start()
@@ -30,8 +30,8 @@ def test_a_broker_that_is_killed(broker: Broker, ioc: EpicsIoc, unique: Unique) 
         chain.nothing_is_lost("broker killed")
 
 
-def test_a_broker_that_hangs(broker: Broker, ioc: EpicsIoc, unique: Unique) -> None:
-    with Chain(broker, ioc, unique) as chain:
+def test_a_broker_that_hangs(broker: Broker, ioc: EpicsIoc, unique: Unique, transport: str) -> None:
+    with Chain(broker, ioc, unique, transport=transport) as chain:
         broker.freeze()
         try:
             lasted_s = lasting()

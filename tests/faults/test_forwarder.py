@@ -60,8 +60,8 @@ def report_kill(chain: Chain, what: str, verdict: Verdict, loss: Loss) -> None:
     )
 
 
-def test_it_is_stopped_during_an_outage(broker: Broker, ioc: EpicsIoc, unique: Unique) -> None:
-    with Chain(broker, ioc, unique, flags=["--stop-timeout", "0.5"]) as chain:
+def test_it_is_stopped_during_an_outage(broker: Broker, ioc: EpicsIoc, unique: Unique, transport: str) -> None:
+    with Chain(broker, ioc, unique, transport=transport, flags=["--stop-timeout", "0.5"]) as chain:
         broker.stop()
         lasted_s = lasting()
         first = chain.stop()
@@ -83,8 +83,8 @@ def test_it_is_stopped_during_an_outage(broker: Broker, ioc: EpicsIoc, unique: U
     assert verdict.duplicated == 0
 
 
-def test_it_is_killed_during_an_outage(broker: Broker, ioc: EpicsIoc, unique: Unique) -> None:
-    with Chain(broker, ioc, unique) as chain:
+def test_it_is_killed_during_an_outage(broker: Broker, ioc: EpicsIoc, unique: Unique, transport: str) -> None:
+    with Chain(broker, ioc, unique, transport=transport) as chain:
         broker.stop()
         # Any time between two writes may be that of the kill.
         lasted_s = lasting(FAULT_S + random())
@@ -104,8 +104,8 @@ def test_it_is_killed_during_an_outage(broker: Broker, ioc: EpicsIoc, unique: Un
     assert counted["messages_restored"] > 0
 
 
-def test_it_is_killed(broker: Broker, ioc: EpicsIoc, unique: Unique) -> None:
-    with Chain(broker, ioc, unique) as chain:
+def test_it_is_killed(broker: Broker, ioc: EpicsIoc, unique: Unique, transport: str) -> None:
+    with Chain(broker, ioc, unique, transport=transport) as chain:
         killed_ns = chain.kill()
         lasting(0.5)
         chain.process.start()

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from tests.faults.chain import FAULT_S, LOST_AFTER_S, PVS, SILENCE_S, Chain, lasting
+from tests.faults.chain import FAULT_S, LOST_AFTER_S, SILENCE_S, Chain, lasting
 from tests.faults.log import said
 from tests.support.ioc import EpicsIoc
 from tests.support.kafka import Broker
@@ -10,8 +10,8 @@ from tests.support.kafka import Broker
 Unique = Callable[[str], str]
 
 
-def test_an_ioc_that_is_killed(broker: Broker, ioc: EpicsIoc, unique: Unique) -> None:
-    with Chain(broker, ioc, unique) as chain:
+def test_an_ioc_that_is_killed(broker: Broker, ioc: EpicsIoc, unique: Unique, transport: str) -> None:
+    with Chain(broker, ioc, unique, transport=transport) as chain:
         ioc.kill()
         lasted_s = lasting()
         ioc.start()
@@ -20,8 +20,10 @@ def test_an_ioc_that_is_killed(broker: Broker, ioc: EpicsIoc, unique: Unique) ->
         check_lost_once(chain)
 
 
-def test_an_ioc_that_hangs(broker: Broker, ioc: EpicsIoc, unique: Unique) -> None:
-    with Chain(broker, ioc, unique, flags=["--ca-conn-tmo", str(SILENCE_S)]) as chain:
+def test_an_ioc_that_hangs(broker: Broker, ioc: EpicsIoc, unique: Unique, transport: str) -> None:
+    with Chain(
+        broker, ioc, unique, transport=transport, flags=["--ca-conn-tmo", str(SILENCE_S), "--pva-conn-tmo", "2"]
+    ) as chain:
         ioc.freeze()
         try:
             lasted_s = lasting(max(FAULT_S, LOST_AFTER_S))
@@ -33,9 +35,9 @@ def test_an_ioc_that_hangs(broker: Broker, ioc: EpicsIoc, unique: Unique) -> Non
 
 
 def test_an_ioc_that_hangs_for_less_than_its_connection_may_be_silent(
-    broker: Broker, ioc: EpicsIoc, unique: Unique
+    broker: Broker, ioc: EpicsIoc, unique: Unique, transport: str
 ) -> None:
-    with Chain(broker, ioc, unique) as chain:
+    with Chain(broker, ioc, unique, transport=transport) as chain:
         ioc.freeze()
         try:
             lasted_s = lasting(min(FAULT_S, 20))
@@ -44,10 +46,13 @@ def test_an_ioc_that_hangs_for_less_than_its_connection_may_be_silent(
         chain.over(lasted_s)
         chain.nothing_is_lost("IOC hangs briefly, connection kept")
         assert not said(chain.process.log, "lost the server")
+        assert not chain.counted["clients"]["pva"]["lost_channels"]
 
 
 def check_lost_once(chain: Chain) -> None:
-    log = chain.process.log
-    assert len(said(log, "lost the server")) == 1
-    assert said(log, f"with {PVS} PVs")
-    assert len(said(log, "is back")) == 1
+    assert chain.counted["clients"]["pva"]["lost_channels"] == chain.over_pva
+    if chain.over_ca:
+        log = chain.process.log
+        assert len(said(log, "lost the server")) == 1
+        assert said(log, f"with {chain.over_ca} PVs")
+        assert len(said(log, "is back")) == 1

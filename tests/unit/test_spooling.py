@@ -125,6 +125,27 @@ def test_a_disk_that_cannot_be_read_for_a_while_costs_nothing() -> None:
     assert bench.drain() == list(range(6))
 
 
+def test_a_disk_that_stays_unreadable_holds_up_nothing_for_ever() -> None:
+    bench = Bench(partitions=0)
+    for _ in range(3):
+        bench.append(2)
+        bench.later()
+        bench.disk.work_all()
+    bench.disk.rows = dict.fromkeys(bench.disk.rows)  # type: ignore[assignment]
+    bench.disk.problem = "input/output error"
+    bench.lane.place_on(1, partition_of)
+    waited_s = 0
+    while bench.lane.dropped.total() < 6:
+        bench.append(1)
+        bench.later(1.0)
+        waited_s += 1
+        while bench.disk.jobs:
+            bench.disk.work(works=False)
+    assert 25 <= waited_s <= 40
+    assert bench.lane.dropped == {"spool unreadable": 6}
+    assert bench.drain() == list(range(6, 6 + waited_s))
+
+
 def test_the_next_run_sends_what_the_last_one_left() -> None:
     first = Bench()
     first.append(2)

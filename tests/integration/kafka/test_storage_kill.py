@@ -2,7 +2,7 @@
 
 import asyncio
 import random
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from itertools import count
 
@@ -44,7 +44,7 @@ class Death:
 
 
 @pytest.fixture
-def death(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[Death]]:
+def death(monkeypatch: pytest.MonkeyPatch) -> list[Death]:
     """Holds at most one."""
     deaths: list[Death] = []
     ask = Cluster.ask
@@ -57,7 +57,7 @@ def death(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[Death]]:
     monkeypatch.setattr(Cluster, "ask", ask_while_alive)
     # A life has no time to wait.
     monkeypatch.setattr("forwarder.kafka.storage_topic._SPACING_S", 0.0)
-    yield deaths
+    return deaths
 
 
 class Commands:
@@ -76,7 +76,9 @@ class Commands:
     def say(self) -> None:
         before = self.after[-1]
         added = frozenset(
-            Stream(f"IN:DEMO:CS:SB:{self._choose.getrandbits(128):x}", Transport.CA, "f142", f"topic{next(self._names)}")
+            Stream(
+                f"IN:DEMO:CS:SB:{self._choose.getrandbits(128):x}", Transport.CA, "f142", f"topic{next(self._names)}"
+            )
             for _ in range(self._choose.randrange(60))
         )
         removed = frozenset(self._choose.sample(sorted(before, key=str), min(len(before), self._choose.randrange(90))))
