@@ -33,7 +33,9 @@ FRESH_S = 1.0
 SILENCE_S = 1.0
 """After so long an IOC is asked for an echo where a test says so; it is given up 5 s later, at the next look."""
 LOST_AFTER_S = SILENCE_S + 5 + 2
-_RECOVERED_WITHIN_S = 60.0
+RECOVERED_WITHIN_S = 20.0
+"""After the end of a fault: Kafka is looked for every 5 s at the latest, and then what came meanwhile has to be sent."""
+_PATIENCE_S = 60.0
 _STOPPED = re.compile(r" stopped: (\{.*\})$", re.MULTILINE)
 
 FULL = bool(os.environ.get("FAULT_SECONDS"))
@@ -132,17 +134,31 @@ class Chain:
         """Returns when Kafka has new values of every PV."""
         tail = Tail(self.kafka.address, self.topic, 3 * PVS)
         try:
-            wait_until(lambda: _is_fresh(tail), _RECOVERED_WITHIN_S, what="Kafka has a new value of every PV")
+            wait_until(lambda: _is_fresh(tail), _PATIENCE_S, what="Kafka has a new value of every PV")
         finally:
             tail.close()
 
-    def over(self, lasted_s: float) -> None:
-        """The fault that lasted so long is over just now: wait until all is as before."""
+    def over(self, lasted_s: float, within_s: float = RECOVERED_WITHIN_S) -> None:
+        """The fault that lasted so long is over just now: wait until all is as before, which has to be in time."""
         began = time.monotonic()
         self.lasted_s = lasted_s
         self.wait_until_fresh()
         self.recovered_s = time.monotonic() - began
+        assert self.recovered_s <= within_s
         lasting(NORMAL_S)
+
+    @property
+    def in_trouble(self) -> Mapping[str, str]:
+        """Topics that can't be sent to, and why, as the newest status tells."""
+        return self.process.statuses()[-1]["statistics"]["topics_in_trouble"]
+
+    def has_anything(self) -> bool:
+        """Whether there is any message in the topic."""
+        tail = Tail(self.kafka.address, self.topic, 1)
+        try:
+            return bool(tail.newest())
+        finally:
+            tail.close()
 
     def kill(self) -> int:
         """End the process without any warning; the time when it was done, which nothing it did is later than."""

@@ -26,6 +26,8 @@ _WRITE_S = 0.5
 _BOUND_S = _SPOOL_AFTER_S + _LOOK_S + _WRITE_S
 _SCAN_JITTER_S = 0.01
 _STARTS_WITHIN_S = 20.0
+_SOON_S = 10.0
+"""After its first status, when nothing else is broken."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +111,7 @@ def test_it_is_killed(broker: Broker, ioc: EpicsIoc, unique: Unique, transport: 
         killed_ns = chain.kill()
         lasting(0.5)
         chain.process.start()
-        chain.over(0)
+        chain.over(0, _SOON_S)
         chain.finish()
         values = chain.values()
     verdict = judge(values)

@@ -9,13 +9,16 @@ from tests.support.kafka import Broker
 
 Unique = Callable[[str], str]
 
+_FOUND_WITHIN_S = 15.0
+"""Over Channel Access its beacon brings it back at once; over pvAccess, p4p looks for it every now and then."""
+
 
 def test_an_ioc_that_is_killed(broker: Broker, ioc: EpicsIoc, unique: Unique, transport: str) -> None:
     with Chain(broker, ioc, unique, transport=transport) as chain:
         ioc.kill()
         lasted_s = lasting()
         ioc.start()
-        chain.over(lasted_s)
+        chain.over(lasted_s, _FOUND_WITHIN_S)
         chain.nothing_is_lost("IOC killed")
         check_lost_once(chain)
 
@@ -29,7 +32,7 @@ def test_an_ioc_that_hangs(broker: Broker, ioc: EpicsIoc, unique: Unique, transp
             lasted_s = lasting(max(FAULT_S, LOST_AFTER_S))
         finally:
             ioc.thaw()
-        chain.over(lasted_s)
+        chain.over(lasted_s, _FOUND_WITHIN_S)
         chain.nothing_is_lost("IOC hangs")
         check_lost_once(chain)
 
@@ -43,7 +46,7 @@ def test_an_ioc_that_hangs_for_less_than_its_connection_may_be_silent(
             lasted_s = lasting(min(FAULT_S, 20))
         finally:
             ioc.thaw()
-        chain.over(lasted_s)
+        chain.over(lasted_s, _FOUND_WITHIN_S)
         chain.nothing_is_lost("IOC hangs briefly, connection kept")
         assert not said(chain.process.log, "lost the server")
         assert not chain.counted["clients"]["pva"]["lost_channels"]

@@ -12,6 +12,8 @@ from tests.support.ioc import EpicsIoc
 from tests.support.waiting import wait_until
 
 _WITHIN_S = 60.0
+_ELECTED_WITHIN_S = 15.0
+"""The others elect a new leader when the old one was silent for broker.session.timeout.ms, 6 s."""
 
 
 @pytest.fixture(scope="module")
@@ -28,7 +30,7 @@ def afterwards(brokers: Brokers, ioc: EpicsIoc) -> Iterator[Chain]:
         first = brokers.leader(topic)
         brokers.nodes[first].kill()
         lasted_s = lasting()
-        chain.over(lasted_s)
+        chain.over(lasted_s, _ELECTED_WITHIN_S)
         assert brokers.leader(topic) not in (first, -1)
         brokers.nodes[first].start()
         wait_until(lambda: first in brokers.in_sync(topic), _WITHIN_S, what="the broker has caught up")

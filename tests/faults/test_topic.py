@@ -12,7 +12,7 @@ from confluent_kafka.admin import AdminClient
 
 from tests.faults.chain import PVS, SCAN_S, Chain, lasting
 from tests.faults.judge import Values, judge
-from tests.faults.log import check_said_once_and_over
+from tests.faults.log import check_said_once_and_over, said
 from tests.faults.topic import Ints
 from tests.support.ioc import EpicsIoc
 from tests.support.kafka import Broker
@@ -20,17 +20,24 @@ from tests.support.waiting import wait_until
 
 Unique = Callable[[str], str]
 
+_NOTICED_WITHIN_S = 10.0
+
 
 def test_a_topic_that_is_deleted_and_made_again(broker: Broker, ioc: EpicsIoc, unique: Unique) -> None:
-    with Chain(broker, ioc, unique) as chain:
+    with Chain(broker, ioc, unique, flags=["--status-interval", "500"]) as chain:
         before = chain.values()
         broker.delete_topic(chain.topic)
         client = AdminClient({"bootstrap.servers": broker.address})
         wait_until(lambda: chain.topic not in client.list_topics(timeout=10).topics, what="the topic is gone")
         gone_ns = time.time_ns()
+        missing = {chain.topic: "it does not exist"}
+        wait_until(lambda: chain.in_trouble == missing, _NOTICED_WITHIN_S, what="the status tells of it")
+        assert said(chain.process.log, f"topic {chain.topic} at {broker.address}: it does not exist")
         lasted_s = lasting()
         broker.create_topic(chain.topic)
+        wait_until(chain.has_anything, _NOTICED_WITHIN_S, what="the new topic is used")
         chain.over(lasted_s)
+        wait_until(lambda: not chain.in_trouble, _NOTICED_WITHIN_S, what="the status tells that it is over")
         check_said_once_and_over(chain.process, f"topic {chain.topic} at {broker.address}")
         counted = chain.finish()
         after = chain.values()
