@@ -17,7 +17,12 @@ demo: .venv/.has-demo ## show the whole chain at work until Ctrl-C, or for SECON
 
 test: .venv/.has-test ## run all tests; ARGS=... goes to pytest
 	@tests/support/need.sh
+ifdef ARGS
 	.venv/bin/python -m pytest $(ARGS)
+else
+	.venv/bin/python -m pytest -n 2 --dist loadfile -m 'not alone'
+	.venv/bin/python -m pytest -m alone
+endif
 
 faults: .venv/.has-test ## break everything around a forwarder, for a minute each or SECONDS=...; a table says what came of it
 	@tests/support/need.sh

@@ -35,7 +35,7 @@ class Row:
     written: bool = False
     """Whether they are on disk."""
     failed: bool = False
-    """Whether they could not be written after they were loaded: then nothing holds them but memory."""
+    """Whether they were loaded and could not be written: then nothing holds them but memory."""
 
 
 class _Held:
@@ -73,6 +73,7 @@ class Account:
         "broker",
         "dropped",
         "dropped_by_key",
+        "failed",
         "finished",
         "loaded",
         "restamped",
@@ -95,6 +96,8 @@ class Account:
         """Memory of what waits or flies; what came since the last tick is not yet in it."""
         self.loaded: set[Row] = set()
         """Rows whose messages are in chunks or flights too."""
+        self.failed: set[Row] = set()
+        """Rows whose messages are in chunks or flights and nowhere else, as they could not be written."""
         self.finished: list[Row] = []
         """Rows that nobody needs any more, to be deleted."""
 
@@ -116,9 +119,11 @@ class Account:
         """So many messages are acknowledged or dropped; of a row, if they are of one."""
         if row is not None:
             row.left -= count
-            if not row.left and not row.failed:
+            if not row.left:
                 self.loaded.discard(row)
-                self.finished.append(row)
+                self.failed.discard(row)
+                if not row.failed:
+                    self.finished.append(row)
 
 
 class PartitionQueue:

@@ -118,6 +118,7 @@ class Lane(Account):
         fullest.remove(chunk)
         self.drop(reason, chunk.messages)
         self.waiting_bytes -= chunk.size
+        self.settle(chunk.row, len(chunk.messages))
         return chunk.size
 
     def _drop_unwritten(self, row: Row, reason: str) -> int:
@@ -133,14 +134,14 @@ class Lane(Account):
         """When the oldest message came that is in memory only; None when there is none."""
         born: list[float] = []
         if not self.rows:
-            # Where there are rows, what is in the queues and not in one could not be written.
+            # Where there are rows, what is in the queues has one, too.
             for queue in self.partitions:
                 born += [chunk.born for chunk in queue.unsaved()[:1]]
                 if (flight := queue.unsaved_flight) is not None:
                     born.append(flight.born)
         if self.unplaced:
             born.append(self.unplaced[0].born)
-        if any(not row.writing for row in self.unwritten):
+        if self.failed or any(not row.writing for row in self.unwritten):
             return 0.0
         return min(born, default=None)
 
@@ -164,7 +165,8 @@ class Lane(Account):
 
     def spill(self, identifiers: Iterator[int]) -> list[tuple[Row, list[Message]]]:
         """Turn all that is in memory only into rows to be written, oldest first; flights stay where they are, too."""
-        writes: list[tuple[Row, list[Message]]] = []
+        writes = [(row, self._again(row)) for row in sorted(self.failed, key=lambda row: row.identifier)]
+        self.failed.clear()
         for row in self.unwritten:
             if not row.writing:
                 assert row.messages is not None
@@ -173,7 +175,6 @@ class Lane(Account):
         messages: list[Message] = []
         born: list[float] = []
         if not self.rows:
-            # Else they are older than the rows there are, and can't be put behind them.
             for queue in self.partitions:
                 flight = queue.unsaved_flight
                 if flight is not None:
@@ -197,6 +198,16 @@ class Lane(Account):
             writes.append((row, part))
         return writes
 
+    def _again(self, row: Row) -> list[Message]:
+        """The messages of a row that could not be written; it keeps its place among the others."""
+        held = [each for queue in self.partitions for each in (queue.in_flight, *queue.chunks) if each is not None]
+        messages = [message for each in held if each.row is row for message in each.messages]
+        row.failed = False
+        row.writing = True
+        row.size = _size(messages)
+        self.loaded.add(row)
+        return messages
+
     def wrote(self, row: Row, success: bool) -> None:
         """A row is on disk now, or it could not be written: then its messages stay in memory, in their place."""
         row.writing = False
@@ -206,8 +217,13 @@ class Lane(Account):
             row.messages = None
             del self.unwritten[row]
         elif not success and row.messages is None:
-            row.failed = True
-            self.loaded.discard(row)
+            self._fail(row)
+
+    def _fail(self, row: Row) -> None:
+        row.failed = True
+        self.loaded.discard(row)
+        if row.left:
+            self.failed.add(row)
 
     def next_row(self) -> Row | None:
         """The row to be loaded next, which now counts as being read; None when there is none."""
@@ -231,10 +247,11 @@ class Lane(Account):
                 self.waiting_bytes += size
             row.messages = None
             self.unwritten.pop(row, None)
-            on_disk = row if row.written or row.writing else None
-            if on_disk is not None:
+            if row.written or row.writing:
                 self.loaded.add(row)
-            self._place(Chunk(messages, size, alone=True, row=on_disk, born=now), partition_of)
+            else:
+                self._fail(row)
+            self._place(Chunk(messages, size, alone=True, row=row, born=now), partition_of)
         self._place_all(partition_of)
 
     def drop_row(self, reason: str) -> int:
@@ -325,8 +342,12 @@ class Outbox:
 
 
 def _row(identifier: int, messages: list[Message], born: float) -> Row:
-    size = sum([len(key) + len(value) + 16 for key, value, _ in messages])
-    return Row(identifier, size, len(messages), born, writing=True)
+    return Row(identifier, _size(messages), len(messages), born, writing=True)
+
+
+def _size(messages: list[Message]) -> int:
+    """Bytes on disk, about."""
+    return sum([len(key) + len(value) + 16 for key, value, _ in messages])
 
 
 def _parts(messages: list[Message]) -> Iterator[list[Message]]:

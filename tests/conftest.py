@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Callable, Generator, Iterator
 from itertools import count
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,6 +12,23 @@ from tests.support import processes
 from tests.support.kafka import Broker
 
 _serial = count()
+
+_ALONE = (
+    "faults",
+    "integration/epics",
+    "integration/service/test_endurance.py",
+    "unit/test_idle.py",
+    "unit/test_ticker.py",
+)
+"""What measures time or CPU."""
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    here = Path(__file__).parent
+    for item in items:
+        if any(item.path.is_relative_to(here / each) for each in _ALONE):
+            item.add_marker(pytest.mark.alone)
 
 
 @pytest.fixture(scope="session")

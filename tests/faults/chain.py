@@ -34,7 +34,7 @@ SILENCE_S = 1.0
 """After so long an IOC is asked for an echo where a test says so; it is given up 5 s later, at the next look."""
 LOST_AFTER_S = SILENCE_S + 5 + 2
 RECOVERED_WITHIN_S = 20.0
-"""After the end of a fault: Kafka is looked for every 5 s at the latest, and what came meanwhile has to be sent then."""
+"""Kafka is looked for every 5 s at the latest, and what came during the fault has to be sent then."""
 _PATIENCE_S = 60.0
 _STOPPED = re.compile(r" stopped: (\{.*\})$", re.MULTILINE)
 

@@ -1,5 +1,16 @@
-"""Where test servers listen."""
+"""Ports for the servers of tests."""
 
-from forwarder.demo.ports import LOOPBACK, free_port
+import os
+
+from forwarder.demo.ports import LOOPBACK, PORTS
+from forwarder.demo.ports import free_port as free_port_within
 
 __all__ = ["LOOPBACK", "free_port"]
+
+_WORKER = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
+_WORKERS = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
+
+
+def free_port() -> int:
+    """A port that nobody uses just now, nor is about to: each worker of a parallel run has its own to choose from."""
+    return free_port_within(PORTS[_WORKER::_WORKERS])
