@@ -5,9 +5,11 @@ import shutil
 import subprocess
 import tempfile
 import time
+from base64 import urlsafe_b64encode
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
+from typing import ClassVar
 from uuid import uuid4
 
 from confluent_kafka import KafkaException
@@ -65,6 +67,9 @@ def jars() -> Path:
 class Broker(Server):
     """Keeps its address and its data over `stop`, `kill` and `start`; both are gone after `with` or `close`."""
 
+    _checkpoint: ClassVar[bytes] = b""
+    """Of the first one that was formatted: with what every node begins."""
+
     def __init__(
         self,
         *,
@@ -92,6 +97,7 @@ class Broker(Server):
         self._folder = Path(tempfile.mkdtemp(prefix="kafka-"))
         self._configuration = self._folder / "server.properties"
         settings = {**self._properties(free_port(), auto_create), **(properties or {})}
+        self._node_id = settings["node.id"]
         self._configuration.write_text("".join(f"{key}={value}\n" for key, value in settings.items()))
         (self._folder / "log4j2.yaml").write_text(_LOGGING)
 
@@ -137,18 +143,28 @@ class Broker(Server):
         ]
 
     def _launch(self) -> Child:
-        if not (self._folder / "data" / "meta.properties").exists():
-            format_storage = [
-                "format",
-                "--cluster-id",
-                self._cluster_id,
-                "--config",
-                str(self._configuration),
-            ]
-            with spawn("kafka storage tool", self._java("kafka.tools.StorageTool", *format_storage)) as tool:
-                if tool.wait(_READY_WITHIN_S) != 0:
-                    raise RuntimeError(f"Kafka's storage can't be formatted:\n{tool.log_tail()}")
+        data = self._folder / "data"
+        if not (data / "meta.properties").exists():
+            # The tool takes as long as Kafka itself, and does the same each time but for what identifies a node.
+            if Broker._checkpoint:
+                data.mkdir()
+                (data / "bootstrap.checkpoint").write_bytes(Broker._checkpoint)
+                (data / "meta.properties").write_text(self._identity())
+            else:
+                self._format()
+                Broker._checkpoint = (data / "bootstrap.checkpoint").read_bytes()
         return spawn("kafka", self._java("kafka.Kafka", str(self._configuration)))
+
+    def _format(self) -> None:
+        arguments = ["format", "--cluster-id", self._cluster_id, "--config", str(self._configuration)]
+        with spawn("kafka storage tool", self._java("kafka.tools.StorageTool", *arguments)) as tool:
+            if tool.wait(_READY_WITHIN_S) != 0:
+                raise RuntimeError(f"Kafka's storage can't be formatted:\n{tool.log_tail()}")
+
+    def _identity(self) -> str:
+        # A letter first: what begins with a hyphen is no identifier of Kafka's.
+        directory = "A" + urlsafe_b64encode(uuid4().bytes).decode()[1:22]
+        return f"version=1\ncluster.id={self._cluster_id}\nnode.id={self._node_id}\ndirectory.id={directory}\n"
 
     def _wait_until_ready(self, child: Child) -> None:
         give_up = time.monotonic() + _READY_WITHIN_S
