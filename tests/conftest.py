@@ -60,7 +60,7 @@ def nothing_left_behind(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     before = processes.children()
     yield
     assert not forgotten, f"tasks still ran when their event loop closed: {forgotten}"
-    left = processes.children() - before
+    left = processes.forgotten(before)
     assert not left, f"child processes were left behind: {left}"
 
 

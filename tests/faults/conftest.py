@@ -34,23 +34,14 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
 @pytest.fixture(scope="package")
 def broker() -> Iterator[Broker]:
     """Not the one that other tests share."""
-    with Broker() as broker:
+    with Broker() as broker, processes.to_share(broker):
         yield broker
 
 
 @pytest.fixture(scope="package")
 def ioc() -> Iterator[EpicsIoc]:
-    with EpicsIoc(DATABASE) as ioc:
+    with EpicsIoc(DATABASE) as ioc, processes.to_share(ioc):
         yield ioc
-
-
-@pytest.fixture(autouse=True)
-def nothing_left_behind(broker: Broker, ioc: EpicsIoc) -> Iterator[None]:
-    """Fails a test that leaves a child process behind; the servers that are shared may be others after it."""
-    before = processes.children() - {broker.pid, ioc.pid}
-    yield
-    left = processes.children() - before - {broker.pid, ioc.pid}
-    assert not left, f"child processes were left behind: {left}"
 
 
 @pytest.fixture(params=TRANSPORTS)

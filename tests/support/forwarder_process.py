@@ -84,7 +84,7 @@ class ForwarderProcess(Server):
 
     def launch(self) -> None:
         """As `start`, without waiting for a sign of life: Kafka may be away."""
-        if self._child is not None and self._child.exit_code is None:
+        if self.runs:
             raise RuntimeError("forwarder runs already")
         self._child = self._launch()
 

@@ -3,7 +3,8 @@
 import os
 import shutil
 import signal
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -57,6 +58,10 @@ class Server:
         raise NotImplementedError
 
     @property
+    def runs(self) -> bool:
+        return self._child is not None and self._child.exit_code is None
+
+    @property
     def child(self) -> Child:
         """The process that was started last."""
         if self._child is None:
@@ -69,8 +74,8 @@ class Server:
 
     def start(self) -> None:
         """Returns when it serves, at the same address and with the same data as before."""
-        if self._child is not None and self._child.exit_code is None:
-            raise RuntimeError(f"{self._child.name} runs already")
+        if self.runs:
+            raise RuntimeError(f"{self.child.name} runs already")
         self._child = self._launch()
         try:
             self._wait_until_ready(self._child)
@@ -102,3 +107,22 @@ class Server:
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         self.stop()
+
+
+shared: set[Server] = set()
+"""Those that outlive a test: each may break and start them again, under another process id."""
+
+
+@contextmanager
+def to_share(server: Server) -> Iterator[None]:
+    """From now on, this is no server that a test has forgotten."""
+    shared.add(server)
+    try:
+        yield
+    finally:
+        shared.discard(server)
+
+
+def forgotten(before: set[int]) -> set[int]:
+    """Children that were not there before, and that no other test is to have."""
+    return children() - before - {server.pid for server in shared if server.runs}

@@ -4,24 +4,23 @@ from collections.abc import Iterator
 
 import pytest
 
+from tests.support import processes
 from tests.support.kafka import Broker
 from tests.support.secure_kafka import SecureBroker
 
 
-@pytest.fixture(scope="module")
-def broker_at_rest() -> Iterator[Broker]:
-    """Its data outlive a test, and so need to be set up only once."""
-    broker = Broker()
-    yield broker
-    broker.close()
+@pytest.fixture(scope="package")
+def breakable_broker() -> Iterator[Broker]:
+    with Broker() as broker, processes.to_share(broker):
+        yield broker
 
 
 @pytest.fixture
-def mortal_broker(broker_at_rest: Broker) -> Iterator[Broker]:
-    """Runs for one test, because whoever looks for forgotten processes would take a restarted one for such."""
-    broker_at_rest.start()
-    yield broker_at_rest
-    broker_at_rest.kill()
+def mortal_broker(breakable_broker: Broker) -> Broker:
+    """It runs, and may be broken; tests share it, with topics of their own."""
+    if not breakable_broker.runs:
+        breakable_broker.start()
+    return breakable_broker
 
 
 @pytest.fixture(scope="package")
