@@ -18,7 +18,7 @@ from tests.faults.chain import check_the_equation
 from tests.faults.judge import judge, values_of
 from tests.faults.topic import read
 from tests.integration.service.rig import stream
-from tests.support.consume import consume
+from tests.support.consume import Follower
 from tests.support.forwarder_process import ForwarderProcess, Topics
 from tests.support.ioc import EpicsIoc
 from tests.support.kafka import Broker
@@ -101,6 +101,7 @@ class Overloaded:
         for topic in (self._topics.config, *self._data):
             self._broker.create_topic(topic)
         self._broker.create_topic(self._topics.status, message_timestamp_type="LogAppendTime")
+        self._statuses = Follower(self._broker.address, self._topics.status)
         self.process.__enter__()
         try:
             streams = [stream(name, topic, self._protocol) for name in self._pvs for topic in self._data]
@@ -109,7 +110,7 @@ class Overloaded:
                 lambda told: told.statistics["pvs"] == {"connected": len(self._pvs)}, "all PVs are connected"
             )
         except BaseException:
-            self.process.__exit__(None, None, None)
+            self.__exit__(None, None, None)
             raise
         self._base_bytes = self._memory("VmRSS")
         return self
@@ -117,11 +118,12 @@ class Overloaded:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
+        self._statuses.close()
         self.process.__exit__(kind, error, traceback)
 
     def told(self) -> list[Told]:
         """All statuses, oldest first."""
-        records = consume(self._broker.address, self._topics.status, deadline_s=_WITHIN_S)
+        records = self._statuses.read(deadline_s=_WITHIN_S)
         messages = ((record, deserialise_x5f2(record.value)) for record in records if record.value is not None)
         return [Told(record.timestamp_ms / 1000, json.loads(message.status_json)) for record, message in messages]
 
