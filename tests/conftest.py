@@ -68,6 +68,8 @@ def nothing_left_behind(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.TestReport]:
     """Show what the servers of a failed test have logged."""
     report = yield
+    # Half a character can be captured, and not be told to the process that reports.
+    report.sections[:] = [(title, text.encode(errors="backslashreplace").decode()) for title, text in report.sections]
     if report.failed:
         report.sections.extend((f"log of {child.name}", child.log_tail()) for child in processes.started)
     if report.when == "teardown":

@@ -149,10 +149,7 @@ class ConfigTopic:
             )
         finally:
             self.pulse.beat()
-            with suppress(TimeoutError):
-                # Its end can hang when the broker is gone.
-                async with asyncio.timeout(_STOP_S):
-                    await consumer.stop()
+            await _end(consumer)
 
     async def _take_all(self, consumer: AIOKafkaConsumer) -> None:
         async for record in consumer:
@@ -200,6 +197,21 @@ class ConfigTopic:
     def _take(self, record: "ConsumerRecord[bytes, bytes]") -> None:
         self.next_offsets[record.partition] = record.offset + 1
         self._receive(ConfigMessage(record.value or b"", record.topic, record.partition, record.offset))
+
+
+async def _end(consumer: AIOKafkaConsumer) -> None:
+    try:
+        # It can hang when the broker is gone.
+        async with asyncio.timeout(_STOP_S):
+            await consumer.stop()
+    except TimeoutError:
+        pass
+    except asyncio.CancelledError:
+        # A task of its own that is cancelled cuts it off, too, and its connections would be tried again for ever.
+        await consumer._client.close()
+        task = asyncio.current_task()
+        if task is not None and task.cancelling():
+            raise
 
 
 async def _first_of(coroutines: Mapping[str, Coroutine[Any, Any, None]]) -> None:

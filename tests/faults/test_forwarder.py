@@ -82,7 +82,8 @@ def test_it_is_stopped_during_an_outage(broker: Broker, ioc: EpicsIoc, unique: U
     assert (verdict.pvs, verdict.missing, verdict.backwards) == (PVS, 0, 0)
     assert verdict.values == chain.received
     assert chain.acknowledged == chain.received
-    assert verdict.duplicated == 0
+    # What was on its way when the broker went: it may have stored that, and could not say so any more.
+    assert verdict.duplicated <= PVS
 
 
 def test_it_is_killed_during_an_outage(broker: Broker, ioc: EpicsIoc, unique: Unique, transport: str) -> None:

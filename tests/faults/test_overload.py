@@ -78,18 +78,19 @@ def test_half_of_the_cpu_that_it_needs(
 
 
 @pytest.mark.parametrize(
-    ("flags", "reason", "says"),
+    ("flags", "memory", "reason", "says"),
     [
-        (["--spool-directory", "none"], "memory full", "the memory for waiting messages is full"),
-        (["--spool-max-bytes", "1000000", "--spool-after", "100"], "spool full", _BACKLOG),
+        (["--spool-directory", "none"], 4_000_000, "memory full", "the memory for waiting messages is full"),
+        # Enough memory for what comes while the disk is slow.
+        (["--spool-max-bytes", "1000000", "--spool-after", "100"], 12_000_000, "spool full", _BACKLOG),
     ],
     ids=["memory only", "small spool"],
 )
 def test_kafka_takes_half(
-    broker: Broker, ioc: EpicsIoc, unique: Unique, flags: Sequence[str], reason: str, says: str
+    broker: Broker, ioc: EpicsIoc, unique: Unique, flags: Sequence[str], memory: int, reason: str, says: str
 ) -> None:
     flags = ["--max-batch-bytes", str(_ONE_BATCH), *flags]
-    with Overloaded(broker, ioc, unique, NAMES, max_waiting_bytes=4_000_000, flags=flags) as overloaded:
+    with Overloaded(broker, ioc, unique, NAMES, max_waiting_bytes=memory, flags=flags) as overloaded:
         with Seldom(broker.pid, _ANSWERS_S, _FOR_S) as seldom:
             while (part := (carried := overloaded.carries(_LOOK_S)).acknowledged / carried.wanted) > _TWICE:
                 seldom.every_s *= _ABOUT * part / _TWICE

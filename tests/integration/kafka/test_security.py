@@ -19,7 +19,7 @@ from confluent_kafka.admin import AclOperation
 from forwarder.kafka import cluster as cluster_module
 from forwarder.kafka.cluster import Cluster
 from forwarder.kafka.config_topic import ConfigMessage, ConfigTopic
-from forwarder.kafka.security import Refusals
+from forwarder.kafka.security import Refusals, refusals
 from forwarder.kafka.sender import Sender
 from forwarder.kafka.storage_topic import StorageTopic
 from forwarder.model import Stream, Transport
@@ -337,7 +337,7 @@ def test_a_reader_that_is_refused_later_does_not_try_all_the_time(
     secure_broker.set_password("gina", "first")
     secure_broker.grant(topic, AclOperation.READ, user="gina")
     settings = secure_broker.cluster("SASL_SSL", "SCRAM-SHA-256", user="gina", password="first")
-    monkeypatch.setattr("forwarder.kafka.security._REST_S", (1.5, 1.5))
+    monkeypatch.setattr("forwarder.kafka.security._REST_S", (60.0, 60.0))
     monkeypatch.setattr("forwarder.kafka.config_topic._WATCH_S", 0.1)
     monkeypatch.setattr("forwarder.kafka.config_topic._LOOK_AGAIN_S", 0.05)
     attempts = 0
@@ -364,6 +364,8 @@ def test_a_reader_that_is_refused_later_does_not_try_all_the_time(
             await until(lambda: reader._waiting.count >= 10, "it waits")
             assert attempts == before
             await asyncio.to_thread(secure_broker.set_password, "gina", "first")
+            # The rest is over.
+            refusals(settings.security)._rests.clear()
             await asyncio.to_thread(say, secure_broker, topic, b"meanwhile")
             await until(lambda: [message.value for message in received] == [b"meanwhile"], "nothing is missed")
 
