@@ -146,13 +146,15 @@ class PartitionQueue:
             chunks.append(chunk)
         return chunks[::-1]
 
-    @property
-    def unsaved_flight(self) -> "Flight | None":
-        """The flight, if it is in memory only and nothing behind it has a row yet, which would be an older one."""
-        flight = self.in_flight
-        if flight is None or not flight.only_in_memory or not all(chunk.only_in_memory for chunk in self.chunks):
-            return None
-        return flight
+    def in_front(self) -> list["Flight | Chunk"]:
+        """What is in memory only and can't be put behind what has a row: the flight, and chunks in front of others.
+
+        Where such a chunk is in front of one that has a row, they came together when the topic got fewer partitions,
+        and have no key in common.
+        """
+        front = len(self.chunks) - len(self.unsaved())
+        items = [self.in_flight, *(chunk for chunk, _ in zip(self.chunks, range(front), strict=False))]
+        return [item for item in items if item is not None and item.row is None]
 
     def take_off(self, fill: Callable[[list[Message]], int]) -> "Flight | None":
         """Take the oldest chunks for one batch; None when nothing waits.

@@ -10,6 +10,7 @@ queues of its partitions, rows, and chunks that are not placed yet. Rows are loa
 
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
+from itertools import islice
 
 from .flights import RECORD_OVERHEAD, Account, Chunk, PartitionQueue, Row, memory_of
 from .model import Message
@@ -136,9 +137,10 @@ class Lane(Account):
         if not self.rows:
             # Where there are rows, what is in the queues has one, too.
             for queue in self.partitions:
-                born += [chunk.born for chunk in queue.unsaved()[:1]]
-                if (flight := queue.unsaved_flight) is not None:
+                flight = queue.in_flight
+                if flight is not None and flight.row is None:
                     born.append(flight.born)
+                born += [chunk.born for chunk in islice((each for each in queue.chunks if each.row is None), 1)]
         if self.unplaced:
             born.append(self.unplaced[0].born)
         if self.failed or any(not row.writing for row in self.unwritten):
@@ -176,11 +178,13 @@ class Lane(Account):
         born: list[float] = []
         if not self.rows:
             for queue in self.partitions:
-                flight = queue.unsaved_flight
-                if flight is not None:
-                    flight.row = _row(next(identifiers), flight.messages, flight.born)
-                    self.loaded.add(flight.row)
-                    writes.append((flight.row, flight.messages))
+                for item in queue.in_front():
+                    item.row = _row(next(identifiers), item.messages, item.born)
+                    if isinstance(item, Chunk):
+                        # A batch is of one row.
+                        item.alone = True
+                    self.loaded.add(item.row)
+                    writes.append((item.row, item.messages))
             for queue in self.partitions:
                 for chunk in queue.unsaved():
                     messages += chunk.messages
