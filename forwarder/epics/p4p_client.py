@@ -329,7 +329,9 @@ class PvAccess:
         self._ready: deque[_Channel] = deque()
         """Channels whose queue may hold something."""
         self._woken = False
-        """Whether the loop is going to look at them."""
+        """Whether the loop need not be told of more of them."""
+        self._look_due = False
+        """Whether the loop is going to look at them: once, however often it was told."""
         self._look: asyncio.Handle | None = None
         self._looked_at = 0.0
         self._counts = _Counts()
@@ -478,29 +480,33 @@ class PvAccess:
             loop.call_soon_threadsafe(self._wake)
 
     def _wake(self) -> None:
-        if self._context is None:
+        if self._context is None or self._look_due:
             return
         loop = asyncio.get_running_loop()
+        self._look_due = True
         due = self._looked_at + _PACE_S
         self._look = loop.call_at(due, self._take_all) if loop.time() < due else loop.call_soon(self._take_all)
 
     def _take_all(self) -> None:
         """Take what the queues hold, as long as one may keep the loop."""
         loop = asyncio.get_running_loop()
-        # Before the first look: whatever comes after the last one wakes the loop again.
-        self._woken = False
+        self._look_due = False
         ready = self._ready
         stop_at = loop.time() + _SLICE_S
         while ready:
             self._take(ready.popleft())
-            if loop.time() > stop_at and ready:
-                self._woken = True
-                if self._when_idle is not None:
-                    self._when_idle(self._take_all)
-                else:
-                    self._look = loop.call_soon(self._take_all)
-                return
+            if loop.time() > stop_at:
+                break
         self._looked_at = loop.time()
+        if not ready:
+            # Whatever comes from now on wakes the loop again.
+            self._woken = False
+        if ready:
+            self._woken = self._look_due = True
+            if self._when_idle is not None:
+                self._when_idle(self._take_all)
+            else:
+                self._look = loop.call_soon(self._take_all)
         if self._came is not None:
             self._came(None)
 
