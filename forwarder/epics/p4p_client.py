@@ -251,7 +251,7 @@ class _Channel:
         self.reader: _Reader | None = None
         """While it is subscribed."""
         self.backlog = 0
-        """Values that were taken since its queue was last seen empty."""
+        """Values that were taken since its queue was last seen empty, or counted as full."""
         self.ever_connected = False
         self.failures = 0
         """How often in a row its subscription was ended by the server."""
@@ -499,7 +499,7 @@ class PvAccess:
                 break
         self._looked_at = loop.time()
         if not ready:
-            # Whatever comes from now on wakes the loop again.
+            # Whatever comes from now on wakes the loop again; what has come just before is seen below.
             self._woken = False
         if ready:
             self._woken = self._look_due = True
@@ -517,8 +517,7 @@ class PvAccess:
             try:
                 item = channel.pop()
                 if item is None:
-                    if channel.backlog + taken >= self._settings.queue_size:
-                        self._counts.full_queues += 1
+                    self._look_for_full(channel, taken)
                     channel.backlog = 0
                     break
                 if item.__class__ is Fields:
@@ -529,9 +528,16 @@ class PvAccess:
             except Exception as error:  # noqa: BLE001  (whatever an update does must not end the subscription)
                 self._failed(channel, error)
         else:
-            channel.backlog += taken
+            self._look_for_full(channel, taken)
             self._ready.append(channel)
         self._counts.values += taken
+
+    def _look_for_full(self, channel: _Channel, taken: int) -> None:
+        """So many more values were taken: count it when a whole queue's were without it being seen empty."""
+        channel.backlog += taken
+        if channel.backlog >= self._settings.queue_size:
+            channel.backlog -= self._settings.queue_size
+            self._counts.full_queues += 1
 
     def _first(self, channel: _Channel, fields: Fields) -> None:
         """The first value of a connection, and with it the structure of all that follow."""
