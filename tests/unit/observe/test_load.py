@@ -45,3 +45,16 @@ def test_one_good_second_in_between_is_not_the_end_nor_does_it_hide_the_others()
     machine = Machine()
     assert machine.run(1.0, 1.0, 0.5, 1.0, 1.0) == [False, False, False, False, True]
     assert machine.run(0.5, 1.0, 0.5, 0.5) == [True] * 4
+
+
+def test_waiting_and_lateness_add_up() -> None:
+    machine = Machine()
+    seen: list[bool] = []
+    waited_s = 0.0
+    for _ in range(3):
+        machine.now += 1.2
+        waited_s += 0.24
+        machine.load.look(1.0, waited_s)
+        assert machine.load.waiting == pytest.approx(0.2)
+        seen.append(machine.load.overloaded)
+    assert seen == [False, False, True]
