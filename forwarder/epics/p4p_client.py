@@ -589,7 +589,8 @@ class PvAccess:
                 self._counts.values += 1
                 reader.newest(newest)
         with self._failures_told(channel):
-            if isinstance(item, Exception):
+            # What the listener does may have closed the channel.
+            if isinstance(item, Exception) and channel.monitor is not None:
                 self._interrupted(channel, item)
 
     @contextmanager
