@@ -14,9 +14,10 @@ class WhenIdle:
 
     def __init__(self) -> None:
         self.waited_s = 0.0
-        """How long somebody was waiting, in all, in seconds."""
+        """How long somebody was waiting, in all, in seconds; who waits again in his turn has waited all the time."""
         self._waiting: list[Callable[[], None]] = []
         self._since = 0.0
+        self._counted_to = 0.0
         self._last_turn = 0.0
 
     def call(self, callback: Callable[[], None]) -> None:
@@ -24,7 +25,7 @@ class WhenIdle:
         self._waiting.append(callback)
         if len(self._waiting) == 1:
             loop = asyncio.get_running_loop()
-            self._since = self._last_turn = loop.time()
+            self._since = self._last_turn = self._counted_to = loop.time()
             loop.call_soon(self._turn)
 
     def _turn(self) -> None:
@@ -34,7 +35,9 @@ class WhenIdle:
             self._last_turn = now
             loop.call_soon(self._turn)
             return
-        self.waited_s += now - self._since
+        self.waited_s += now - self._counted_to
         waiting, self._waiting = self._waiting, []
         for callback in waiting:
             callback()
+        if self._waiting:
+            self._counted_to = now

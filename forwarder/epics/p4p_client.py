@@ -17,7 +17,12 @@ What reading one update costs, in µs (p4p 4.3 with pvxs 1.5.3, an NTScalar with
 So value and time are read by one itemgetter, and the alarm and the units only when their fields are marked as changed.
 
 The queue is as long as `queue_size` says, on both sides. When it is full the newest update replaces the last in it.
-p4p does not tell; what can be seen is that as many updates as the queue has places were taken from it in one go.
+p4p does not tell; what can be seen is that as many updates as the queue has places were taken from it without finding
+it empty.
+
+What can't be taken in one slice of the loop's time is taken when all else has had its turn, and one such turn is due
+at a time: however much comes, the rest of the service gets on. A queue that is not seen empty for too long is taken
+up to its newest value, and what is left out is counted.
 """
 
 import asyncio
@@ -27,7 +32,8 @@ import random
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from functools import lru_cache, partial
 from typing import Any
 
@@ -55,6 +61,10 @@ _SLICE_S = 0.005
 """How long the loop may be kept before others get their turn."""
 _BATCH = 16
 """Updates taken from one subscription until the next one's turn."""
+_MANY_WAITING = 200_000
+"""Updates that may wait in the queues of all PVs that the loop is behind with, each of which takes 2 kB."""
+_LONGEST_BEHIND_S = 10.0
+"""How long the loop may be behind with a PV when more than that may wait."""
 _TICK_S = 0.1
 """How often grace periods and rests are looked at."""
 _CLOSE_TIMEOUT_S = 5.0
@@ -84,7 +94,7 @@ def _frozen(structure: Any) -> Any:
 class _Counts:
     """What happened since the start."""
 
-    __slots__ = ("failed", "full_queues", "lost", "properties", "refused", "untimed", "values", "wakes")
+    __slots__ = ("failed", "full_queues", "lost", "merged", "properties", "refused", "untimed", "values", "wakes")
 
     def __init__(self) -> None:
         self.values = 0
@@ -97,6 +107,8 @@ class _Counts:
         """Updates that could not be read, or whose listener raised an error."""
         self.full_queues = 0
         """How often a queue may have been full, so that updates in it were merged."""
+        self.merged = 0
+        """Updates that were left out for a newer one in their queue, as the loop was behind for too long."""
         self.lost = 0
         """PVs whose server went away."""
         self.refused = 0
@@ -186,6 +198,12 @@ class _Reader:
                 return
         self._update(fields)
 
+    def newest(self, fields: Fields) -> None:
+        """A later value, after others that were left out: what they changed is not marked in it."""
+        self._alarm(fields)
+        self._properties(fields)
+        self._update(fields)
+
     def _update(self, fields: Fields) -> None:
         value, seconds, nanoseconds = self._read(fields)
         time_ns = seconds * 1_000_000_000 + nanoseconds
@@ -251,7 +269,7 @@ class _Channel:
         self.reader: _Reader | None = None
         """While it is subscribed."""
         self.backlog = 0
-        """Values that were taken since its queue was last seen empty."""
+        """Values that were taken since its queue was last seen empty, or counted as full."""
         self.ever_connected = False
         self.failures = 0
         """How often in a row its subscription was ended by the server."""
@@ -329,7 +347,11 @@ class PvAccess:
         self._ready: deque[_Channel] = deque()
         """Channels whose queue may hold something."""
         self._woken = False
-        """Whether the loop is going to look at them."""
+        """Whether the loop need not be told of more of them."""
+        self._look_due = False
+        """Whether the loop is going to look at them: once, however often it was told."""
+        self._behind: dict[_Channel, float] = {}
+        """Channels whose queues hold more than could be taken in their turn, and since when."""
         self._look: asyncio.Handle | None = None
         self._looked_at = 0.0
         self._counts = _Counts()
@@ -404,6 +426,7 @@ class PvAccess:
             "property_updates": counts.properties,
             "updates_without_time": counts.untimed,
             "full_queues": counts.full_queues,
+            "merged_updates": counts.merged,
             "subscribed": subscribed,
             "searching": len(self._channels) - subscribed,
             "lost_channels": counts.lost,
@@ -464,6 +487,7 @@ class PvAccess:
         channel.take = _ignore
         channel.pop = _nothing
         channel.backlog = 0
+        self._behind.pop(channel, None)
         monitor, channel.monitor = channel.monitor, None
         if monitor is not None and self._worker is not None:
             self._worker.do(monitor.close)
@@ -478,29 +502,32 @@ class PvAccess:
             loop.call_soon_threadsafe(self._wake)
 
     def _wake(self) -> None:
-        if self._context is None:
+        if self._context is None or self._look_due:
             return
         loop = asyncio.get_running_loop()
+        self._look_due = True
         due = self._looked_at + _PACE_S
         self._look = loop.call_at(due, self._take_all) if loop.time() < due else loop.call_soon(self._take_all)
 
     def _take_all(self) -> None:
         """Take what the queues hold, as long as one may keep the loop."""
         loop = asyncio.get_running_loop()
-        # Before the first look: whatever comes after the last one wakes the loop again.
-        self._woken = False
+        self._look_due = False
         ready = self._ready
         stop_at = loop.time() + _SLICE_S
         while ready:
             self._take(ready.popleft())
-            if loop.time() > stop_at and ready:
-                self._woken = True
-                if self._when_idle is not None:
-                    self._when_idle(self._take_all)
-                else:
-                    self._look = loop.call_soon(self._take_all)
-                return
+            if loop.time() > stop_at:
+                break
         self._looked_at = loop.time()
+        # Before the last look: whatever comes after that wakes the loop again.
+        self._woken = bool(ready)
+        if ready:
+            self._woken = self._look_due = True
+            if self._when_idle is not None:
+                self._when_idle(self._take_all)
+            else:
+                self._look = loop.call_soon(self._take_all)
         if self._came is not None:
             self._came(None)
 
@@ -511,9 +538,10 @@ class PvAccess:
             try:
                 item = channel.pop()
                 if item is None:
-                    if channel.backlog + taken >= self._settings.queue_size:
-                        self._counts.full_queues += 1
+                    self._look_for_full(channel, taken)
                     channel.backlog = 0
+                    if self._behind:
+                        self._behind.pop(channel, None)
                     break
                 if item.__class__ is Fields:
                     taken += 1
@@ -523,9 +551,54 @@ class PvAccess:
             except Exception as error:  # noqa: BLE001  (whatever an update does must not end the subscription)
                 self._failed(channel, error)
         else:
-            channel.backlog += taken
+            self._look_for_full(channel, taken)
+            self._look_for_late(channel)
             self._ready.append(channel)
         self._counts.values += taken
+
+    def _look_for_full(self, channel: _Channel, taken: int) -> None:
+        """So many more values were taken: count it when a whole queue's were without it being seen empty."""
+        channel.backlog += taken
+        if channel.backlog >= self._settings.queue_size:
+            channel.backlog -= self._settings.queue_size
+            self._counts.full_queues += 1
+
+    def _look_for_late(self, channel: _Channel) -> None:
+        """Its queue holds more; when that has been so for too long, leave out all but the newest."""
+        now = time.monotonic()
+        since = self._behind.setdefault(channel, now)
+        if now - since < _LONGEST_BEHIND_S or len(self._behind) * self._settings.queue_size < _MANY_WAITING:
+            return
+        if channel.reader is not None:
+            del self._behind[channel]
+            channel.backlog = 0
+            self._take_newest(channel, channel.reader)
+
+    def _take_newest(self, channel: _Channel, reader: _Reader) -> None:
+        newest: Fields | None = None
+        item: Fields | Exception | None = None
+        with self._failures_told(channel):
+            for _ in range(self._settings.queue_size):
+                item = channel.pop()
+                if item.__class__ is not Fields:
+                    break
+                self._counts.merged += newest is not None
+                newest = item
+        with self._failures_told(channel):
+            if newest is not None:
+                self._counts.values += 1
+                reader.newest(newest)
+        with self._failures_told(channel):
+            # What the listener does may have closed the channel.
+            if isinstance(item, Exception) and channel.monitor is not None:
+                self._interrupted(channel, item)
+
+    @contextmanager
+    def _failures_told(self, channel: _Channel) -> Iterator[None]:
+        try:
+            yield
+        except Exception as error:  # noqa: BLE001  (whatever an update does must not end the subscription)
+            self._failed(channel, error)
 
     def _first(self, channel: _Channel, fields: Fields) -> None:
         """The first value of a connection, and with it the structure of all that follow."""

@@ -10,12 +10,11 @@ log = logging.getLogger(__name__)
 _FULL = 0.95
 """Part of a core from which on updates may come faster than they are taken."""
 _FREE = 0.85
-_LAG_S = 0.5
-"""A turn of the loop that is later than this is late for everybody."""
-_WAITING = 0.3
-"""Part of the time; a process that gets less than a core never uses all of one."""
+_LATE = 0.3
+"""Part of the time in which updates wait or the loop is late; a process that gets less than a core never uses all of
+one."""
 _LOOKS = 3
-"""In a row, until it is more than a burst."""
+"""So many more looks find it full than free until it is more than a burst, and the other way round until it is over."""
 
 
 class Load:
@@ -50,11 +49,14 @@ class Load:
         self.lag_s = max(0.0, elapsed_s - asked_s)
         self.waiting = min((waited_s - self._waited_s) / elapsed_s, 1.0)
         self._waited_s = waited_s
-        full = self.busy >= _FULL or self.lag_s >= _LAG_S or self.waiting >= _WAITING
-        self._full_looks = self._full_looks + 1 if full else 0
+        full = self.busy >= _FULL or self.waiting + self.lag_s / elapsed_s >= _LATE
+        if full:
+            self._full_looks = min(self._full_looks + 1, _LOOKS)
+        elif self.busy < _FREE:
+            self._full_looks = max(self._full_looks - 1, 0)
         if self._full_looks >= _LOOKS:
             self.overloaded = True
             self._fault.occurred("updates may wait with their servers, which merge them then")
-        elif self.overloaded and not full and self.busy < _FREE:
+        elif self.overloaded and not self._full_looks:
             self.overloaded = False
             self._fault.over()

@@ -252,6 +252,11 @@ METRICS: tuple[Metric, ...] = (
         "How often a PV's queue was found full; then the newest value had replaced others.",
         _client("pva", "full_queues"),
     ),
+    _counter(
+        "pva_merged_updates_total",
+        "Updates left out for a newer one in their queue, because the service was behind for too long.",
+        _client("pva", "merged_updates"),
+    ),
     _counter("kafka_requests_total", "Produce requests sent.", _by_cluster(lambda c: c.requests), ("cluster",)),
     _counter(
         "kafka_requests_failed_total",

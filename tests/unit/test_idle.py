@@ -56,3 +56,25 @@ def test_nobody_waits_for_ever() -> None:
             await work()
 
     asyncio.run(main())
+
+
+def test_who_waits_again_in_his_turn_has_waited_all_the_time() -> None:
+    async def main() -> None:
+        idle = WhenIdle()
+        done = asyncio.Event()
+        left = 5
+
+        def slice_of_work() -> None:
+            nonlocal left
+            time.sleep(0.01)
+            left -= 1
+            if left:
+                idle.call(slice_of_work)
+            else:
+                done.set()
+
+        idle.call(slice_of_work)
+        await done.wait()
+        assert idle.waited_s >= 4 * 0.01
+
+    asyncio.run(main())

@@ -557,6 +557,38 @@ def test_a_long_queue_does_not_keep_the_loop_nor_other_pvs(run: Run[None]) -> No
     run(main())
 
 
+def test_one_look_is_due_however_often_the_loop_is_woken_meanwhile(run: Run[None]) -> None:
+    async def main() -> None:
+        looks: list[Callable[[], None]] = []
+        told = 0
+
+        def came(_: None) -> None:
+            nonlocal told
+            told += 1
+
+        pv_access = PvAccess(PvAccessSettings(), 1e9, came, looks.append)
+        async with running(pv_access):
+            busy, other = Recorder("BUSY"), Recorder("OTHER")
+            for recorder in busy, other:
+                pv_access.subscribe(recorder)
+            monitors = FakeContext.made[-1].monitors
+            busy.on_update = lambda: (time.sleep(0.001), monitors[1].give(double(len(busy.updates))))
+            monitors[0].give(*(double(n) for n in range(200)))
+            await until(lambda: looks)
+            while looks:
+                assert busy.updates
+                for _ in range(5):
+                    await asyncio.sleep(0)
+                assert len(looks) == 1, "what is woken in a slice starts no second row of them"
+                before, told_before = len(busy.updates), told
+                looks.pop()()
+                assert len(busy.updates) - before < 100
+                assert told == told_before + 1, "what was taken may be sent before the rest is"
+            assert len(busy.updates) == len(other.updates) == 200
+
+    run(main())
+
+
 def test_a_queue_that_was_full_is_counted(run: Run[None]) -> None:
     async def main() -> None:
         async with client(queue_size=40) as (pv_access, context):
@@ -566,6 +598,59 @@ def test_a_queue_that_was_full_is_counted(run: Run[None]) -> None:
             assert pv_access.counts()["full_queues"] == 0
             monitor.give(*(later(n) for n in range(40)))
             await until(lambda: pv_access.counts()["full_queues"] == 1)
+
+    run(main())
+
+
+def test_a_queue_that_is_never_seen_empty_is_counted_while_that_lasts(run: Run[None]) -> None:
+    async def main() -> None:
+        async with client(queue_size=40) as (pv_access, context):
+            recorder, monitor = await subscribed(pv_access, context)
+            monitor.queue.extend(later(n) for n in range(10))
+            recorder.on_update = lambda: monitor.queue.append(later(len(recorder.updates)))
+            monitor.notify()
+            await until(lambda: pv_access.counts()["full_queues"] >= 3)
+            assert len(recorder.updates) >= 120
+            recorder.on_update = lambda: None
+
+    run(main())
+
+
+def test_what_waits_for_too_long_in_too_many_queues_is_left_out_and_counted(
+    run: Run[None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(p4p_client, "_LONGEST_BEHIND_S", 0.05)
+    monkeypatch.setattr(p4p_client, "_MANY_WAITING", 2 * 1000)
+
+    async def main() -> None:
+        async with client(queue_size=1000) as (pv_access, context):
+            alone = Recorder("ALONE")
+            late = [Recorder(f"LATE{n}") for n in range(2)]
+            pv_access.subscribe(alone)
+            alone.on_update = lambda: time.sleep(0.002)
+            context.monitors[0].give(double(0), *(later(n) for n in range(1, 100)))
+            await until(lambda: len(alone.updates) == 100)
+            assert pv_access.counts()["merged_updates"] == 0, "one queue alone may be as long as it is"
+
+            for recorder in late:
+                recorder.on_update = lambda: time.sleep(0.002)
+                pv_access.subscribe(recorder)
+            for monitor in context.monitors[1:]:
+                alarmed, newest = later(499), later(500)
+                for fields in alarmed, newest:
+                    fields["alarm.severity"] = 2
+                newest.unmark()
+                newest.mark("value")
+                monitor.give(double(0), *(later(n) for n in range(1, 499)), alarmed, newest, Disconnected())
+            await until(lambda: all(recorder.count("disconnected") for recorder in late))
+            merged = pv_access.counts()["merged_updates"]
+            assert merged > 0
+            assert sum(len(recorder.updates) for recorder in late) == 2 * 501 - merged
+            for recorder in late:
+                assert recorder.values == sorted(recorder.values)
+                assert recorder.values[-1] == 500
+                *_, severity = recorder.updates[-1]
+                assert severity == 2, "an alarm that came with what was left out is there"
 
     run(main())
 

@@ -57,7 +57,7 @@ def measured(histogram: Histogram | None = None) -> Measured:
         pvs=(PvsOf("ca", 10, {"connected": 3, "searching": 1}),),
         clients={
             "ca": Counter(search_datagrams=1, beacons=2, circuits=3, circuits_lost=4),
-            "pva": Counter(lost_channels=5, full_queues=6),
+            "pva": Counter(lost_channels=5, full_queues=6, merged_updates=7),
         },
         updates=Counter(failed=1),
         messages=(messages,),
