@@ -3,8 +3,8 @@
 import asyncio
 import logging
 import time
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
-from contextlib import AsyncExitStack, suppress
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import AsyncExitStack
 from typing import TYPE_CHECKING, Any
 
 from . import __version__
@@ -16,7 +16,6 @@ from .epics.interface import Client
 from .epics.p4p_client import PvAccess
 from .epics.simulated import Simulated
 from .errors import BadCommand, BadSetting
-from .forever import nothing_more
 from .heartbeat import Heartbeat
 from .idle import WhenIdle
 from .kafka.cluster import Cluster
@@ -32,7 +31,7 @@ from .observe.systemd import Notifier
 from .outbox import Lane, Outbox
 from .parts import Part
 from .pipeline import Pipeline
-from .pulse import Watched
+from .pulse import Pulse, Watched
 from .repeats import Repeats
 from .reporting import Reporting
 from .route import Clocks
@@ -47,6 +46,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 _REPEAT_RESOLUTION_S = 0.02
+_STARTING, _RUNNING = "starting", "running"
 
 
 def main(settings: Settings) -> int:
@@ -83,6 +83,7 @@ class Service:
             Transport.FAKE: Simulated(settings.fake_period_s),
         }
         self._stop = asyncio.Event()
+        self._state = _STARTING
         self._status_due = asyncio.Event()
         self.lags = Lags()
         self._last_command_at = 0.0
@@ -111,6 +112,8 @@ class Service:
         self._notifier = Notifier()
         self._heartbeat = Heartbeat(self._notifier, idle, lambda: self._keeping.bytes)
         self._reporting = Reporting(self, self._status_lane())
+        self._start_pulse, self._status_pulse = Pulse(), Pulse()
+        self._repeat_pulse, self._statistics_pulse = Pulse(), Pulse()
         self._http = _http_server(settings.http, self, self._reporting) if settings.http else None
 
     async def run(self) -> int:
@@ -138,6 +141,7 @@ class Service:
             "storage": {"problem": self._storage.problem if self._storage else "there is no storage topic"},
             "load": self._heartbeat.facts(),
             "parts_started_again": dict(+self._supervision.deaths),
+            "waits_for": list(self._awaited()),
         }
 
     def condition(self) -> Condition:
@@ -158,6 +162,15 @@ class Service:
             spool_problem=self._keeping.problem,
             storage_problem=self._storage.problem if self._storage else None,
         )
+
+    def _awaited(self) -> Iterator[str]:
+        """Why commands are not obeyed just now, for people; nothing while they are."""
+        if self._storage is not None and self._state is _STARTING:
+            doing = "where the config topics are read from is stored" if self._restored.is_set() else "it is being read"
+            yield self._storage.problem or f"the storage topic {self._storage.name}: {doing}"
+        for reader in self.readers:
+            if reader.problem:
+                yield f"the config topic {reader.name}: {reader.problem}"
 
     async def _serve(self) -> int:
         parts_that_send, parts_that_feed = self._sending_parts(), self._feeding_parts()
@@ -198,27 +211,33 @@ class Service:
         parts = [Part("ticker", self._ticker.run, (Watched("ticker", lambda: self._ticker.beats),))]
         for label, sender in self.senders.items():
             name = f"sender {label}".strip()
-            parts.append(Part(name, sender.run, (Watched(name, lambda sender=sender: sender.beats),)))
+            parts.append(Part(name, sender.run, sender.watched(name)))
         if self.settings.spool.directory is not None:
             parts.append(Part("spooling", self._keeping.run, (self._keeping.pulse.watched("spooling"),)))
-        if self._storage is not None:
-            parts.append(Part("storage", self._when_restored(self._storage.run)))
+        storage = self._storage
+        if storage is not None:
+            run = self._when_restored(storage.run, storage.pulse)
+            parts.append(Part("storage", run, (storage.pulse.watched("storage", storage.slowest_s),)))
         if self._http is not None:
             parts.append(Part("http", self._http.run, (self._http.pulse.watched("http"),)))
         return parts
 
     def _feeding_parts(self) -> list[Part]:
         """What brings something that has to be sent."""
-        parts = [Part("state", self._restore)]
-        parts += [Part(f"config {reader.name}", self._when_restored(reader.run)) for reader in self.readers]
+        reading_s = self._storage.slowest_s if self._storage else 0.0
+        parts = [Part("start", self._begin, (self._start_pulse.watched("start", reading_s),))]
+        for reader in self.readers:
+            name = f"config {reader.name}"
+            run = self._when_restored(reader.run, reader.pulse)
+            parts.append(Part(name, run, (reader.pulse.watched(name, reader.slowest_s),)))
         for transport, client in self.clients.items():
             name = f"{transport.name} client"
             parts.append(Part(name, client.run, (Watched(name, lambda client=client: client.beats),)))
         if self.settings.repeat_period_s:
-            parts.append(Part("repeats", self._repeat))
-        parts.append(Part("status", self._report))
+            parts.append(Part("repeats", self._repeat, (self._repeat_pulse.watched("repeats"),)))
+        parts.append(Part("status", self._report, (self._status_pulse.watched("status"),)))
         if self.settings.statistics_interval_s:
-            parts.append(Part("statistics", self._log_statistics))
+            parts.append(Part("statistics", self._log_statistics, (self._statistics_pulse.watched("statistics"),)))
         return parts
 
     def _tasks(self, parts: Iterable[Part]) -> list[asyncio.Task[Any]]:
@@ -226,22 +245,32 @@ class Service:
         keep = self._supervision.keep
         return [loop.create_task(keep(part.name, part.run), name=f"keep {part.name}") for part in parts]
 
-    async def _restore(self) -> None:
-        """Go on with what the service forwarded when it ended; only then are commands read."""
+    async def _begin(self) -> None:
+        """Go on with what the service forwarded when it ended, then read commands, and then say so."""
         if not self._restored.is_set():
             if self._storage is not None and not self.settings.skip_retrieval:
-                state = await self._storage.read()
+                state = await self._storage.read(self._start_pulse)
                 if state is not None:
                     self.control.restore(state.streams, "the stored state")
                     for reader in self.readers:
                         reader.next_offsets.update(state.offsets.get(reader.name, {}))
             self._restored.set()
             self._reporting.streams_changed()
-        await nothing_more()
+        for reader in self.readers:
+            # Who sees that it runs knows that a command sent now will be obeyed.
+            await self._start_pulse.wait(reader.reading)
+        if self._state is _STARTING:
+            self._changed()
+            if self._storage is not None:
+                # From where it reads has to be known to the next start, whatever happens to this one.
+                await self._storage.flush(asyncio.get_running_loop().time() + STORED_S)
+            self._state = _RUNNING
+            self._status_due.set()
+        await self._start_pulse.rest()
 
-    def _when_restored(self, run: Callable[[], Awaitable[object]]) -> Callable[[], Awaitable[object]]:
+    def _when_restored(self, run: Callable[[], Awaitable[object]], pulse: Pulse) -> Callable[[], Awaitable[object]]:
         async def later() -> None:
-            await self._restored.wait()
+            await pulse.wait(self._restored)
             await run()
 
         return later
@@ -282,23 +311,14 @@ class Service:
             due = self._repeats.run(now)
             # What is watched from now on is due after a whole period, and so not before the next look.
             delay = self.settings.repeat_period_s if due is None else due - now
-            await asyncio.sleep(max(delay, _REPEAT_RESOLUTION_S))
+            await self._repeat_pulse.sleep(max(delay, _REPEAT_RESOLUTION_S))
 
     async def _report(self) -> None:
-        for reader in self.readers:
-            # Who sees a status knows that a command sent now will be obeyed.
-            await reader.reading.wait()
-        self._changed()
-        if self._storage is not None:
-            # From where it reads has to be known to the next start, whatever happens to this one.
-            await self._storage.flush(asyncio.get_running_loop().time() + STORED_S)
         while True:
             self._status_due.clear()
             self.pipeline.times.look()
-            self._reporting.send_status("running")
-            with suppress(TimeoutError):
-                async with asyncio.timeout(self.settings.status_interval_s):
-                    await self._status_due.wait()
+            self._reporting.send_status(self._state)
+            await self._status_pulse.wait(self._status_due, self.settings.status_interval_s)
 
     def _status_lane(self) -> Lane | None:
         topic = self.settings.status_topic
@@ -310,7 +330,7 @@ class Service:
 
     async def _log_statistics(self) -> None:
         while True:
-            await asyncio.sleep(self.settings.statistics_interval_s)
+            await self._statistics_pulse.sleep(self.settings.statistics_interval_s)
             log.info("statistics: %s", self._reporting.statistics())
 
 
