@@ -190,6 +190,7 @@ class Service:
                 if error not in wrong:
                     log.critical("the service ends, because a part of it does not work", exc_info=error)
             self._notifier.stopping()
+            self._heartbeat.stopping = True
             self._guard.stand(longest_stop_s(settings.stop_timeout_s))
             lost = await self._stopping().finish(feeding)
         finally:
@@ -232,7 +233,8 @@ class Service:
             parts.append(Part(name, run, (reader.pulse.watched(name, reader.slowest_s),)))
         for transport, client in self.clients.items():
             name = f"{transport.name} client"
-            parts.append(Part(name, client.run, (Watched(name, lambda client=client: client.beats),)))
+            pause_s = self.settings.fake_period_s if transport is Transport.FAKE else 0.0
+            parts.append(Part(name, client.run, (Watched(name, lambda client=client: client.beats, pause_s),)))
         if self.settings.repeat_period_s:
             parts.append(Part("repeats", self._repeat, (self._repeat_pulse.watched("repeats"),)))
         parts.append(Part("status", self._report, (self._status_pulse.watched("status"),)))
