@@ -213,8 +213,7 @@ class Service:
         for label, sender in self.senders.items():
             name = f"sender {label}".strip()
             parts.append(Part(name, sender.run, sender.watched(name)))
-        if self.settings.spool.directory is not None:
-            parts.append(Part("spooling", self._keeping.run, (self._keeping.pulse.watched("spooling"),)))
+        parts += self._keeping.parts()
         storage = self._storage
         if storage is not None:
             run = self._when_restored(storage.run, storage.pulse)

@@ -3,6 +3,7 @@
 from collections import defaultdict, deque
 from collections.abc import Callable, Iterable
 from itertools import pairwise
+from typing import NamedTuple
 
 from hypothesis import settings
 from hypothesis import strategies as st
@@ -32,7 +33,7 @@ class MemoryDisk:
     def __init__(self) -> None:
         self.rows: dict[int, list[Message]] = {}
         self.jobs: deque[tuple[str, Callable[[bool], None]]] = deque()
-        self.problem = ""
+        self.readable = True
 
     def write(
         self, identifier: int, broker: str, topic: str, messages: list[Message], done: Callable[[bool], None]
@@ -46,8 +47,8 @@ class MemoryDisk:
 
         self.jobs.append(("write", finish))
 
-    def read(self, identifier: int, got: Callable[[list[Message] | None], None]) -> None:
-        self.jobs.append(("read", lambda _: got(self.rows[identifier])))
+    def read(self, identifier: int, got: Callable[[list[Message] | None], None], failed: Callable[[], None]) -> None:
+        self.jobs.append(("read", lambda _: got(self.rows[identifier]) if self.readable else failed()))
 
     def delete(self, identifiers: Iterable[int]) -> None:
         for identifier in list(identifiers):
@@ -70,6 +71,20 @@ class MemoryDisk:
     def work_all(self) -> None:
         while self.jobs:
             self.work()
+
+
+class Left(NamedTuple):
+    """A row of an earlier run."""
+
+    identifier: int
+    count: int
+    broker: str = ""
+    topic: str = "topic"
+    size: int = 100
+
+
+def left(disk: MemoryDisk) -> list[Left]:
+    return [Left(identifier, len(messages)) for identifier, messages in sorted(disk.rows.items())]
 
 
 class Bench:
@@ -217,15 +232,13 @@ def test_a_disk_that_cannot_be_read_for_a_while_costs_nothing() -> None:
         bench.append(2)
         bench.later()
         bench.disk.work_all()
-    rows, bench.disk.rows = bench.disk.rows, dict.fromkeys(bench.disk.rows)  # type: ignore[assignment]
-    bench.disk.problem = "input/output error"
+    bench.disk.readable = False
     bench.lane.place_on(1, partition_of)
     for _ in range(3):
         bench.later()
         bench.disk.work_all()
     assert bench.lane.dropped.total() == 0
-    bench.disk.rows = rows
-    bench.disk.problem = ""
+    bench.disk.readable = True
     bench.later()
     assert bench.drain() == list(range(6))
 
@@ -240,13 +253,52 @@ def test_the_next_run_sends_what_the_last_one_left() -> None:
     second = Bench()
     second.disk = first.disk
     second.spooling = Spooling(second.outbox, first.disk, SpoolSettings(), partition_of, first_identifier=10)
-    for identifier, messages in first.disk.rows.items():
-        second.spooling.restore("", "topic", identifier, len(messages), 100)
+    second.spooling.restore(left(first.disk))
     second.next = 4
     second.append(2)
     assert (second.lane.restored, second.lane.waiting) == (4, 6)
     assert second.drain() == list(range(6))
     assert second.disk.rows == {}
+
+
+def test_what_is_found_late_goes_before_all_that_is_not_on_its_way() -> None:
+    """The disk could not be read at the start; what came meanwhile is younger, in memory, and on disk from now on."""
+    first = Bench()
+    first.append(4)
+    first.spooling.save_all([first.lane], first.now)
+    first.disk.work_all()
+    late = Bench()
+    late.disk = first.disk
+    late.next = 4
+    late.append(2)
+    flight = late.flight()
+    assert flight is not None
+    late.append(2)
+    late.spooling = Spooling(late.outbox, first.disk, SpoolSettings(), partition_of, first_identifier=10)
+    late.spooling.restore(left(first.disk))
+    late.append(2)
+    late.disk.work_all()
+    assert [row.identifier for row in left(first.disk)] == [1, 10, 11], "a crash now would lose and disorder nothing"
+    assert (late.lane.restored, late.lane.waiting) == (4, 10)
+    flight.returned()
+    assert late.drain() == [4, 5, 0, 1, 2, 3, 6, 7, 8, 9]
+    assert late.lane.dropped.total() == 0
+    assert late.disk.rows == {}
+
+
+def test_what_is_found_late_keeps_its_place_when_nothing_can_be_written() -> None:
+    first = Bench()
+    first.append(4)
+    first.spooling.save_all([first.lane], first.now)
+    first.disk.work_all()
+    late = Bench(partitions=0)
+    late.disk, late.next = first.disk, 4
+    late.append(2)
+    late.spooling = Spooling(late.outbox, first.disk, SpoolSettings(), partition_of, first_identifier=10)
+    late.spooling.restore(left(first.disk))
+    late.disk.work(works=False)
+    late.lane.place_on(1, partition_of)
+    assert late.drain() == list(range(6))
 
 
 def test_nothing_is_loaded_that_its_topic_has_no_need_of() -> None:

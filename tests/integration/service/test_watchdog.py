@@ -28,6 +28,7 @@ LOOPS = {
     "sending to": "sender",
     "metadata of": "sender, metadata",
     "spooling": "spooling",
+    "spool": "spool",
     "storage": "storage",
     "start": "start",
     "watching": "config",
@@ -110,7 +111,7 @@ async def until(predicate: Callable[[], object], what: str) -> None:
 @asynccontextmanager
 async def wedged(name: str) -> AsyncIterator[None]:
     """A task that is never woken again, whatever happens to what it waits for, until the end of the block."""
-    (task,) = [task for task in asyncio.all_tasks() if task.get_name().startswith(name)]
+    (task,) = [task for task in asyncio.all_tasks() if f"{task.get_name()} ".startswith(f"{name} ")]
     awaited: Any = None
     while awaited is None or not awaited._callbacks:
         await asyncio.sleep(0)
