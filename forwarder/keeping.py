@@ -105,7 +105,7 @@ class Keeping:
             facts |= {"bytes": self._spooling.bytes, "rows_being_written": self._spooling.pending}
         return facts
 
-    async def close(self, timeout_s: float) -> None:
-        """Finish what was begun, as far as there is time."""
+    async def close(self, deadline: float) -> None:
+        """Finish what was begun, until a time of the event loop."""
         if self._spool is not None:
-            await self._spool.close(timeout_s)
+            await self._spool.close(max(deadline - asyncio.get_running_loop().time(), 0.0))

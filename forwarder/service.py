@@ -36,7 +36,7 @@ from .repeats import Repeats
 from .reporting import Reporting
 from .route import Clocks
 from .settings.types import ClusterSettings, EventLoop, HttpSettings, Settings
-from .stopping import KEPT_S, STORED_S, Stopping, longest_stop_s
+from .stopping import GRACE_S, Budget, Stopping, ended
 from .supervision import Supervision
 from .ticker import Ticker
 
@@ -46,6 +46,8 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 _REPEAT_RESOLUTION_S = 0.02
+_POSITION_STORED_S = 3.0
+"""How long the position in the config topics may take to be stored before the service says that it runs."""
 _STARTING, _RUNNING = "starting", "running"
 
 
@@ -119,13 +121,18 @@ class Service:
     async def run(self) -> int:
         """Serve until a signal or a command says stop; the exit code. Raises what no part could mend."""
         loop = asyncio.get_running_loop()
-        with stop_signals(lambda: loop.call_soon_threadsafe(self._stop.set)):
+
+        def told() -> None:
+            self._limit_stop()
+            loop.call_soon_threadsafe(self._stop.set)
+
+        with stop_signals(told, self._guard.leave):
             async with AsyncExitStack() as opened:
                 if self._http is not None:
                     opened.push_async_callback(self._http.close)
                     await self._http.open()
                 await self._keeping.open()
-                opened.push_async_callback(self._keeping.close, KEPT_S)
+                opened.push_async_callback(self._close_spool)
                 for sender in self.senders.values():
                     opened.push_async_callback(sender.close)
                 for client in self.clients.values():
@@ -191,21 +198,31 @@ class Service:
                     log.critical("the service ends, because a part of it does not work", exc_info=error)
             self._notifier.stopping()
             self._heartbeat.stopping = True
-            self._guard.stand(longest_stop_s(settings.stop_timeout_s))
             lost = await self._stopping().finish(feeding)
         finally:
             tasks = [stop, *sending, *feeding]
             for task in tasks:
                 task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
+            await ended(tasks, self._budget().end)
         if wrong:
             raise wrong[0]
         return EXIT_ERROR if failed else EXIT_LOST if lost else 0
 
+    def _limit_stop(self) -> None:
+        self._guard.stand(self.settings.stop_timeout_s + GRACE_S)
+
+    def _budget(self) -> Budget:
+        """The time of the stop, which has begun now at the latest."""
+        self._limit_stop()
+        assert self._guard.since is not None
+        passed_s = time.monotonic() - self._guard.since
+        return Budget(asyncio.get_running_loop().time() - passed_s, self.settings.stop_timeout_s)
+
     def _stopping(self) -> Stopping:
-        return Stopping(
-            self.settings.stop_timeout_s, self.clients, self.senders, self._keeping, self._storage, self._reporting
-        )
+        return Stopping(self._budget(), self.clients, self.senders, self._keeping, self._storage, self._reporting)
+
+    async def _close_spool(self) -> None:
+        await self._keeping.close(self._budget().end)
 
     def _sending_parts(self) -> list[Part]:
         """What is needed until all is sent."""
@@ -264,7 +281,7 @@ class Service:
             self._changed()
             if self._storage is not None:
                 # From where it reads has to be known to the next start, whatever happens to this one.
-                await self._storage.flush(asyncio.get_running_loop().time() + STORED_S)
+                await self._storage.flush(asyncio.get_running_loop().time() + _POSITION_STORED_S)
             self._state = _RUNNING
             self._status_due.set()
         await self._start_pulse.rest()

@@ -46,10 +46,11 @@ class ForwarderProcess(Server):
         flags: Sequence[str] = (),
         environment: Mapping[str, str] | None = None,
         within: Sequence[str] = (),
+        module: str = "forwarder",
     ) -> None:
         """`flags` come last on the command line; `environment` wins over what is set here.
 
-        `within` is a command that runs another one.
+        `within` is a command that runs another one; `module` is run in the place of the forwarder's own.
         """
         super().__init__()
         self._folder = Path(tempfile.mkdtemp(prefix="forwarder-"))
@@ -57,7 +58,7 @@ class ForwarderProcess(Server):
         self._topics = topics
         self._command = [
             *within,
-            *(sys.executable, "-m", "forwarder", "run"),
+            *(sys.executable, "-m", module, "run"),
             *("--config-topic", f"{broker}/{topics.config}"),
             *("--status-topic", f"{broker}/{topics.status}"),
             *(() if topics.storage is None else ("--storage-topic", f"{broker}/{topics.storage}")),

@@ -18,6 +18,10 @@ def keeping_in(directory: Path, outbox: Outbox) -> Keeping:
     return Keeping(SpoolSettings(directory, after_s=0.0), outbox, lambda: asyncio.sleep(0.001))
 
 
+def late() -> float:
+    return asyncio.get_running_loop().time() + DEADLINE_S
+
+
 @asynccontextmanager
 async def running(keeping: Keeping) -> AsyncIterator[None]:
     async def run(part: Part) -> None:
@@ -43,9 +47,8 @@ def test_what_an_earlier_run_left_goes_first_though_the_disk_could_not_be_read_a
         await keeping.open()
         for number in range(3):
             outbox.lane("", "topic").append(message(number))
-        loop = asyncio.get_running_loop()
-        assert await keeping.keep(list(outbox), loop.time() + DEADLINE_S) == 3
-        await keeping.close(DEADLINE_S)
+        assert await keeping.keep(list(outbox), late()) == 3
+        await keeping.close(late())
 
     async def later() -> list[int]:
         outbox = Outbox(10**9)
@@ -72,7 +75,7 @@ def test_what_an_earlier_run_left_goes_first_though_the_disk_could_not_be_read_a
                 if flight is not None:
                     sent += [number for _, _, number in flight.messages]
                     flight.acknowledged()
-        await keeping.close(DEADLINE_S)
+        await keeping.close(late())
         return sent
 
     asyncio.run(earlier())
@@ -91,6 +94,6 @@ def test_without_a_directory_there_is_nothing_to_run_and_nothing_is_kept() -> No
         assert keeping.bytes == 0
         assert keeping.facts() == {"problem": "there is none, as the settings say"}
         assert await keeping.keep(list(outbox), 0.0) == 0
-        await keeping.close(1.0)
+        await keeping.close(late())
 
     asyncio.run(main())

@@ -138,17 +138,17 @@ def test_a_second_signal_ends_it_at_once(stuck: Callable[..., Child]) -> None:
 
 
 def test_what_cannot_be_sent_in_time_is_told_and_changes_the_exit_code(stuck: Callable[..., Child]) -> None:
-    child = stuck("--stop-timeout", "0.2", "--spool-directory", "none")
+    child = stuck("--stop-timeout", "1", "--spool-directory", "none")
     child.send(signal.SIGTERM)
     assert child.wait(20) == 3
-    assert "2 messages could not be sent within 0.2 s and are lost" in child.log()
+    assert "2 messages could neither be sent nor kept within 1 s and are lost" in child.log()
 
 
 def test_what_cannot_be_sent_in_time_is_kept_and_sent_by_the_next_start(
     unstarted_broker: Broker, stuck: Callable[..., Child], tmp_path: Path
 ) -> None:
     directory = ("--spool-directory", str(tmp_path / "spool"))
-    child = stuck("--stop-timeout", "0.2", *directory)
+    child = stuck("--stop-timeout", "1", *directory)
     child.send(signal.SIGTERM)
     assert child.wait(20) == 0
     assert "2 messages are kept in the spool for the next start" in child.log()
