@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import time
-from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AsyncExitStack
 from typing import TYPE_CHECKING, Any
 
@@ -36,6 +36,7 @@ from .repeats import Repeats
 from .reporting import Reporting
 from .route import Clocks
 from .settings.types import ClusterSettings, EventLoop, HttpSettings, Settings
+from .starting import Starting
 from .stopping import GRACE_S, Budget, Stopping, ended
 from .supervision import Supervision
 from .ticker import Ticker
@@ -46,9 +47,6 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 _REPEAT_RESOLUTION_S = 0.02
-_POSITION_STORED_S = 3.0
-"""How long the position in the config topics may take to be stored before the service says that it runs."""
-_STARTING, _RUNNING = "starting", "running"
 
 
 def main(settings: Settings) -> int:
@@ -85,7 +83,6 @@ class Service:
             Transport.FAKE: Simulated(settings.fake_period_s),
         }
         self._stop = asyncio.Event()
-        self._state = _STARTING
         self._status_due = asyncio.Event()
         self.lags = Lags()
         self._last_command_at = 0.0
@@ -108,14 +105,20 @@ class Service:
             for topic in settings.config_topics
         ]
         self._storage = _storage(settings)
-        self._restored = asyncio.Event()
+        self._starting = Starting(
+            self.control,
+            self.readers,
+            self._storage,
+            self._changed,
+            self._status_due.set,
+            retrieves=not settings.skip_retrieval,
+        )
         self._keeping = Keeping(settings.spool, self.outbox, self._ticker.tick)
         self._supervision = Supervision()
         self._notifier = Notifier()
         self._heartbeat = Heartbeat(self._notifier, idle, lambda: self._keeping.bytes)
         self._reporting = Reporting(self, self._status_lane())
-        self._start_pulse, self._status_pulse = Pulse(), Pulse()
-        self._repeat_pulse, self._statistics_pulse = Pulse(), Pulse()
+        self._status_pulse, self._repeat_pulse, self._statistics_pulse = Pulse(), Pulse(), Pulse()
         self._http = _http_server(settings.http, self, self._reporting) if settings.http else None
 
     async def run(self) -> int:
@@ -148,7 +151,7 @@ class Service:
             "storage": {"problem": self._storage.problem if self._storage else "there is no storage topic"},
             "load": self._heartbeat.facts(),
             "parts_started_again": dict(+self._supervision.deaths),
-            "waits_for": list(self._awaited()),
+            "waits_for": list(self._starting.awaited()),
         }
 
     def condition(self) -> Condition:
@@ -162,22 +165,13 @@ class Service:
             deaths=self._supervision.deaths,
             stuck=tuple(heartbeat.stuck),
             heartbeat_s=None if heartbeat.looked_at is None else time.monotonic() - heartbeat.looked_at,
-            restored=self._restored.is_set(),
+            restored=self._starting.restored.is_set(),
             stopping=self._stop.is_set(),
             last_command_at=self._last_command_at,
             spool_bytes=self._keeping.bytes,
             spool_problem=self._keeping.problem,
             storage_problem=self._storage.problem if self._storage else None,
         )
-
-    def _awaited(self) -> Iterator[str]:
-        """Why commands are not obeyed just now, for people; nothing while they are."""
-        if self._storage is not None and self._state is _STARTING:
-            doing = "where the config topics are read from is stored" if self._restored.is_set() else "it is being read"
-            yield self._storage.problem or f"the storage topic {self._storage.name}: {doing}"
-        for reader in self.readers:
-            if reader.problem:
-                yield f"the config topic {reader.name}: {reader.problem}"
 
     async def _serve(self) -> int:
         parts_that_send, parts_that_feed = self._sending_parts(), self._feeding_parts()
@@ -233,7 +227,7 @@ class Service:
         parts += self._keeping.parts()
         storage = self._storage
         if storage is not None:
-            run = self._when_restored(storage.run, storage.pulse)
+            run = self._starting.when_restored(storage.run, storage.pulse)
             parts.append(Part("storage", run, (storage.pulse.watched("storage", storage.slowest_s),)))
         if self._http is not None:
             parts.append(Part("http", self._http.run, (self._http.pulse.watched("http"),)))
@@ -242,10 +236,10 @@ class Service:
     def _feeding_parts(self) -> list[Part]:
         """What brings something that has to be sent."""
         reading_s = self._storage.slowest_s if self._storage else 0.0
-        parts = [Part("start", self._begin, (self._start_pulse.watched("start", reading_s),))]
+        parts = [Part("start", self._starting.run, (self._starting.pulse.watched("start", reading_s),))]
         for reader in self.readers:
             name = f"config {reader.name}"
-            run = self._when_restored(reader.run, reader.pulse)
+            run = self._starting.when_restored(reader.run, reader.pulse)
             parts.append(Part(name, run, (reader.pulse.watched(name, reader.slowest_s),)))
         for transport, client in self.clients.items():
             name = f"{transport.name} client"
@@ -262,36 +256,6 @@ class Service:
         loop = asyncio.get_running_loop()
         keep = self._supervision.keep
         return [loop.create_task(keep(part.name, part.run), name=f"keep {part.name}") for part in parts]
-
-    async def _begin(self) -> None:
-        """Go on with what the service forwarded when it ended, then read commands, and then say so."""
-        if not self._restored.is_set():
-            if self._storage is not None and not self.settings.skip_retrieval:
-                state = await self._storage.read(self._start_pulse)
-                if state is not None:
-                    self.control.restore(state.streams, "the stored state")
-                    for reader in self.readers:
-                        reader.next_offsets.update(state.offsets.get(reader.name, {}))
-            self._restored.set()
-            self._reporting.streams_changed()
-        for reader in self.readers:
-            # Who sees that it runs knows that a command sent now will be obeyed.
-            await self._start_pulse.wait(reader.reading)
-        if self._state is _STARTING:
-            self._changed()
-            if self._storage is not None:
-                # From where it reads has to be known to the next start, whatever happens to this one.
-                await self._storage.flush(asyncio.get_running_loop().time() + _POSITION_STORED_S)
-            self._state = _RUNNING
-            self._status_due.set()
-        await self._start_pulse.rest()
-
-    def _when_restored(self, run: Callable[[], Awaitable[object]], pulse: Pulse) -> Callable[[], Awaitable[object]]:
-        async def later() -> None:
-            await pulse.wait(self._restored)
-            await run()
-
-        return later
 
     def _sender(self, label: str, cluster: ClusterSettings) -> Sender:
         producer = self.settings.producer
@@ -317,7 +281,7 @@ class Service:
     def _changed(self) -> None:
         self._reporting.streams_changed()
         self._status_due.set()
-        if self._storage is not None and self._restored.is_set():
+        if self._storage is not None and self._starting.restored.is_set():
             self._storage.store(
                 (*self.control.table, *self.control.unserved),
                 {reader.name: reader.next_offsets for reader in self.readers},
@@ -335,7 +299,7 @@ class Service:
         while True:
             self._status_due.clear()
             self.pipeline.times.look()
-            self._reporting.send_status(self._state)
+            self._reporting.send_status(self._starting.state)
             await self._status_pulse.wait(self._status_due, self.settings.status_interval_s)
 
     def _status_lane(self) -> Lane | None:

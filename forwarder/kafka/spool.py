@@ -26,7 +26,8 @@ from forwarder.model import Message
 from forwarder.pulse import Pulse
 
 from .spool_database import Database, SpoolInUse, SpoolUnavailable, StoredRow
-from .spool_worker import Delete, Job, Open, Read, Refused, Stop, Worker, Write
+from .spool_jobs import Delete, Job, Open, Read, Refused, Stop, Write
+from .spool_worker import Worker
 
 __all__ = ["Spool", "SpoolInUse", "SpoolUnavailable", "StoredRow"]
 
@@ -107,12 +108,14 @@ class Spool:
 
     async def run(self) -> None:
         """Watch the thread until cancelled. Raises Ended when it has died; called again, it starts another one."""
-        while True:
+        while not self._ends:
             worker = self._worker
             if worker is None or not worker.is_alive():
                 worker = self._start_again(worker)
             await self.pulse.sleep(_LOOK_S)
-            self._look(worker)
+            if not self._ends:
+                self._look(worker)
+        await self.pulse.rest()
 
     def write(
         self, identifier: int, broker: str, topic: str, messages: list[Message], done: Callable[[bool], None]
@@ -151,6 +154,8 @@ class Spool:
                     await asyncio.wait([closed], timeout=_LOOK_S)
         except TimeoutError:
             return False
+        # The last results of a thread that has just ended may not have come yet.
+        self._deliver()
         return closed.done() and not self._refused_at_end
 
     def _ask(self, job: Job) -> bool:

@@ -6,17 +6,15 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from itertools import islice
 from queue import Empty, SimpleQueue
-from typing import TypeAlias
 
 from forwarder.faults import RepeatingFault
-from forwarder.model import Message
 
 from . import spool_format
 from .spool_database import Database, PackedRow, SpoolInUse, pause
 from .spool_format import DamagedRow
+from .spool_jobs import Delete, Job, Open, Read, Refused, Stop, Write
 
 log = logging.getLogger(__name__)
 
@@ -30,54 +28,6 @@ _RETRY_S = 2.0
 """How often it is tried whether the disk works again."""
 _WHAT = _OPENED, _WRITTEN, _READ, _DELETED = "opened", "written", "read", "deleted from"
 """What may be impossible, in words for `problem`."""
-
-
-@dataclass(slots=True, eq=False)
-class Open:
-    """The first of all. Its result is the rows, or an exception each time that it could not be done."""
-
-    gives_up: bool
-    """Whether to end when another process has the directory at the first attempt."""
-
-    def tell(self, result: object) -> None: ...
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Write:
-    identifier: int
-    broker: str
-    topic: str
-    messages: list[Message]
-    tell: Callable[[bool], None]
-    attempt: int
-    """Grows when the caller is told of a failure: what was handed over before that fails with it."""
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Read:
-    identifier: int
-    tell: Callable[[list[Message] | None], None]
-    failed: Callable[[], None]
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Delete:
-    identifiers: list[int]
-
-    def tell(self, result: object) -> None: ...
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Stop:
-    tell: Callable[[object], None]
-
-
-Job: TypeAlias = Open | Write | Read | Delete | Stop
-
-
-@dataclass(frozen=True, slots=True)
-class Refused:
-    """The result of what could not be done."""
 
 
 class Worker:

@@ -3,6 +3,7 @@
 import signal
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 import pytest
 from streaming_data_types.fbschemas.forwarder_config_update_fc00.Protocol import Protocol
@@ -26,22 +27,33 @@ FLAGS = (
 )
 
 
+TESTS = ("kept", "lost", "disk", "storage")
+
+
 @pytest.fixture(scope="module")
 def other_broker() -> Iterator[Broker]:
-    """One that is frozen and thawed."""
+    """One that is frozen and thawed. It has all topics from the start: thawed, it may take a while to make any."""
     with Broker() as broker:
+        for name in TESTS:
+            for topic in (f"{name}_config", f"{name}_status", f"{name}_data"):
+                broker.create_topic(topic)
         yield broker
 
 
 @pytest.fixture
-def topics(unique: Unique) -> Topics:
-    return Topics(unique("config"), unique("status"))
+def topics(kafka_broker: Broker, unique: Unique) -> Topics:
+    topics = Topics(unique("config"), unique("status"))
+    for topic in (topics.config, topics.status):
+        kafka_broker.create_topic(topic)
+    return topics
 
 
 def forwarder(broker: Broker, topics: Topics, *flags: str, module: str = "forwarder") -> ForwarderProcess:
-    for topic in (topics.config, topics.status):
-        broker.create_topic(topic)
     return ForwarderProcess(broker.address, topics, flags=[*FLAGS, *flags], module=module)
+
+
+def with_own_topics(broker: Broker, name: str, *flags: str, module: str = "forwarder") -> ForwarderProcess:
+    return forwarder(broker, Topics(f"{name}_config", f"{name}_status"), *flags, module=module)
 
 
 def stopped(process: ForwarderProcess) -> int:
@@ -60,24 +72,29 @@ def counts(process: ForwarderProcess, name: str) -> int:
     return int(process.log.rpartition(f"'{name}': ")[2].partition(",")[0])
 
 
-def waiting(process: ForwarderProcess, broker: Broker) -> None:
-    """Freeze the broker, and return when there is much that can't be sent."""
+@contextmanager
+def frozen(broker: Broker) -> Iterator[None]:
     broker.freeze()
+    try:
+        yield
+    finally:
+        broker.thaw()
+
+
+def wait_for_a_backlog(process: ForwarderProcess) -> None:
     wait_until(lambda: counts(process, "messages_waiting") > 300, what="messages wait")
 
 
-def test_kafka_hangs_and_what_waits_is_kept_for_the_next_start(
-    other_broker: Broker, topics: Topics, topic: str
-) -> None:
-    other_broker.create_topic(topic)
-    with forwarder(other_broker, topics) as process:
+def test_kafka_hangs_and_what_waits_is_kept_for_the_next_start(other_broker: Broker) -> None:
+    topic = "kept_data"
+    with with_own_topics(other_broker, "kept") as process:
         forward(process, topic)
         data(other_broker, topic, lambda found: len(found.values) > 100)
-        waiting(process, other_broker)
-        assert stopped(process) == 0
+        with frozen(other_broker):
+            wait_for_a_backlog(process)
+            assert stopped(process) == 0
         assert "are kept in the spool for the next start" in process.log
         received, again_ns = counts(process, "updates_received"), time.time_ns()
-        other_broker.thaw()
         process.start()
         forward(process, topic)
         found = data(other_broker, topic, lambda found: any(each.time_ns > again_ns for each in found.readings))
@@ -90,44 +107,39 @@ def test_kafka_hangs_and_what_waits_is_kept_for_the_next_start(
     assert sum(time_ns < again_ns for _, time_ns in first) == received
 
 
-def test_kafka_hangs_and_there_is_no_spool(other_broker: Broker, topics: Topics, topic: str) -> None:
-    other_broker.create_topic(topic)
-    with forwarder(other_broker, topics, "--spool-directory", "none") as process:
+def test_kafka_hangs_and_there_is_no_spool(other_broker: Broker) -> None:
+    topic = "lost_data"
+    with with_own_topics(other_broker, "lost", "--spool-directory", "none") as process:
         forward(process, topic)
         data(other_broker, topic, lambda found: len(found.values) > 100)
-        waiting(process, other_broker)
-        code = stopped(process)
-        other_broker.thaw()
-    assert code == 3
+        with frozen(other_broker):
+            wait_for_a_backlog(process)
+            assert stopped(process) == 3
     assert "could neither be sent nor kept within 2 s and are lost" in process.log
 
 
 def test_the_storage_topic_s_cluster_hangs(
-    kafka_broker: Broker, other_broker: Broker, topics: Topics, topic: str, unique: Unique
+    kafka_broker: Broker, other_broker: Broker, topics: Topics, topic: str
 ) -> None:
-    other_broker.create_topic(storage := unique("storage"))
-    address = f"{other_broker.address}/{storage}"
+    address = f"{other_broker.address}/storage_data"
     with forwarder(kafka_broker, topics, "--storage-topic", address) as process:
-        other_broker.freeze()
-        forward(process, topic)
-        data(kafka_broker, topic, lambda found: len(found.values) > 100)
-        code = stopped(process)
-        other_broker.thaw()
-        assert code == 0
+        with frozen(other_broker):
+            forward(process, topic)
+            data(kafka_broker, topic, lambda found: len(found.values) > 100)
+            assert stopped(process) == 0
         status = process.statuses()[-1]
     assert status["state"] == "stopped"
     assert status["statistics"]["messages_waiting"] == 0
 
 
-def test_the_disk_hangs_while_kafka_does(other_broker: Broker, topics: Topics, topic: str) -> None:
-    other_broker.create_topic(topic)
-    with forwarder(other_broker, topics, module="tests.integration.service.hanging_disk") as process:
+def test_the_disk_hangs_while_kafka_does(other_broker: Broker) -> None:
+    topic = "disk_data"
+    with with_own_topics(other_broker, "disk", module="tests.integration.service.hanging_disk") as process:
         forward(process, topic)
         data(other_broker, topic, lambda found: len(found.values) > 100)
-        waiting(process, other_broker)
-        code = stopped(process)
-        other_broker.thaw()
-    assert code == 3
+        with frozen(other_broker):
+            wait_for_a_backlog(process)
+            assert stopped(process) == 3
     assert "could neither be sent nor kept within 2 s and are lost" in process.log
 
 
