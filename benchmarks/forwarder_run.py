@@ -1,5 +1,6 @@
 """The service itself, started and told what to forward as at a site: by its command line and its config topic."""
 
+import json
 import shutil
 import sys
 import tempfile
@@ -9,10 +10,11 @@ from confluent_kafka import Producer
 from streaming_data_types.fbschemas.forwarder_config_update_fc00.Protocol import Protocol
 from streaming_data_types.fbschemas.forwarder_config_update_fc00.UpdateType import UpdateType
 from streaming_data_types.forwarder_config_update_fc00 import StreamInfo, serialise_fc00
+from streaming_data_types.status_x5f2 import deserialise_x5f2
 
 from benchmarks.pvs import Pvs
 from forwarder.demo.child import Child
-from tests.support.consume import consume
+from tests.support.consume import Record, consume
 from tests.support.kafka import Broker
 from tests.support.processes import spawn
 
@@ -61,7 +63,7 @@ class Forwarder:
         self.add(pvs, topic)
 
     def launch(self) -> None:
-        """Returns when it has sent its first status."""
+        """Returns when a status says that it obeys commands."""
         broker = self._broker.address
         self._broker.create_topic(self._config_topic, max_message_bytes=_LARGEST_COMMAND)
         self._broker.create_topic(self._status_topic)
@@ -76,7 +78,7 @@ class Forwarder:
         command = [sys.executable, "-m", "forwarder", "run", *(word for pair in arguments.items() for word in pair)]
         self._child = spawn(self.name, command, environment=self._environment)
         try:
-            consume(broker, self._status_topic, 1, deadline_s=_READY_WITHIN_S)
+            consume(broker, self._status_topic, lambda found: any(map(_runs, found)), deadline_s=_READY_WITHIN_S)
         except TimeoutError as error:
             error.add_note(f"The forwarder's log ends:\n{self._child.log_tail()}")
             self.stop()
@@ -96,3 +98,7 @@ class Forwarder:
     def stop(self) -> None:
         self.child.terminate()
         shutil.rmtree(self._folder)
+
+
+def _runs(status: Record) -> bool:
+    return json.loads(deserialise_x5f2(status.value).status_json)["state"] == "running"

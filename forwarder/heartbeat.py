@@ -29,6 +29,8 @@ class Heartbeat:
         """The loops that do not get on."""
         self.looked_at: float | None = None
         """When that was found out, by the monotonic clock; None before the first time."""
+        self.stopping = False
+        """Whether loops are being ended, and somebody else sees to it that this has an end."""
         self._notifier = notifier
         self._idle = idle
         self._backlog = backlog
@@ -45,7 +47,7 @@ class Heartbeat:
             else:
                 self._behind.over()
             self.looked_at = time.monotonic()
-            self._look(progress.stuck(self.looked_at))
+            self._look([] if self.stopping else progress.stuck(self.looked_at))
             await asyncio.sleep(period_s)
 
     def facts(self) -> dict[str, object]:

@@ -8,8 +8,9 @@ from typing import Any
 
 from .errors import BadSetting
 from .kafka.partitions import partition_of
-from .kafka.spool import Spool, SpoolInUse, SpoolUnavailable
+from .kafka.spool import Spool, SpoolInUse, SpoolUnavailable, StoredRow
 from .outbox import Lane, Outbox
+from .parts import Part
 from .pulse import Pulse
 from .settings.types import SpoolSettings
 from .spooling import Spooling
@@ -27,7 +28,6 @@ class Keeping:
         self._tick = tick
         self._spool: Spool | None = None
         self._spooling: Spooling | None = None
-        self._why_none = "there is none, as the settings say"
 
     @property
     def bytes(self) -> int:
@@ -37,30 +37,31 @@ class Keeping:
     @property
     def problem(self) -> str:
         """Why nothing can be written there now; empty when all is well."""
-        return self._spool.problem if self._spool else self._why_none
+        return self._spool.problem if self._spool else "there is none, as the settings say"
 
     async def open(self) -> None:
         """Find what an earlier run has left. Raises BadSetting when another process has the directory."""
         settings = self._settings
         if settings.directory is None:
             return
-        spool = Spool(settings.directory)
+        spool = self._spool = Spool(settings.directory, self._found_late)
         try:
             rows = await spool.open()
         except SpoolInUse as error:
             raise BadSetting(f"spool-directory: {error}; allowed: a directory of this instance alone") from None
-        except SpoolUnavailable as error:
-            self._why_none = str(error)
-            log.error("what waits for Kafka stays in memory: %s", error)
-            return
-        self._spool = spool
-        first = 1 + max((row.identifier for row in rows), default=0)
-        self._spooling = Spooling(self._outbox, spool, settings, partition_of, first)
-        for row in rows:
-            self._spooling.restore(row.broker, row.topic, row.identifier, row.count, row.size)
-        if rows:
-            messages = sum(row.count for row in rows)
-            log.warning("%d messages of an earlier run are in the spool and are sent first", messages)
+        except SpoolUnavailable:
+            log.error("what waits for Kafka stays in memory, until the spool can be opened")
+        else:
+            self._restore(spool, rows)
+
+    def parts(self) -> list[Part]:
+        """What keeps it going."""
+        if self._spool is None:
+            return []
+        return [
+            Part("spool", self._spool.run, (self._spool.pulse.watched("spool"),)),
+            Part("spooling", self.run, (self.pulse.watched("spooling"),)),
+        ]
 
     async def run(self) -> None:
         """Move what is due until cancelled."""
@@ -70,6 +71,19 @@ class Keeping:
             await self._tick()
             if self._spooling is not None:
                 self._spooling.look(loop.time())
+
+    def _found_late(self, rows: list[StoredRow]) -> None:
+        assert self._spool is not None
+        log.warning("the spool is open: what waits for Kafka goes to disk")
+        self._restore(self._spool, rows)
+
+    def _restore(self, spool: Spool, rows: list[StoredRow]) -> None:
+        first = 1 + max((row.identifier for row in rows), default=0)
+        self._spooling = Spooling(self._outbox, spool, self._settings, partition_of, first)
+        self._spooling.restore(rows)
+        if rows:
+            messages = sum(row.count for row in rows)
+            log.warning("%d messages of an earlier run are in the spool and are sent first", messages)
 
     async def keep(self, lanes: Iterable[Lane], deadline: float) -> int:
         """Put all that is in memory only on disk, until a time of the event loop; how many messages are there then."""
@@ -91,7 +105,7 @@ class Keeping:
             facts |= {"bytes": self._spooling.bytes, "rows_being_written": self._spooling.pending}
         return facts
 
-    async def close(self, timeout_s: float) -> None:
-        """Finish what was begun, as far as there is time."""
+    async def close(self, deadline: float) -> None:
+        """Finish what was begun, until a time of the event loop."""
         if self._spool is not None:
-            await self._spool.close(timeout_s)
+            await self._spool.close(max(deadline - asyncio.get_running_loop().time(), 0.0))

@@ -4,8 +4,10 @@ import logging
 import os
 import signal
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from queue import Empty, SimpleQueue
 
 log = logging.getLogger(__name__)
 
@@ -31,37 +33,55 @@ def leave_at_once(why: str) -> None:
 
 
 class Guard:
-    """Ends the process when a stop takes too long, even when its event loop hangs."""
+    """A thread that ends the process when a stop takes too long, even when the event loop hangs.
+
+    Its methods may be called in a signal's handler: they only put something into a queue.
+    """
 
     def __init__(self, leave: Callable[[str], None] = leave_at_once) -> None:
+        self.since: float | None = None
+        """When the stop began, by the monotonic clock; None while nobody said so."""
         self._leave = leave
-        self._timer: threading.Timer | None = None
+        self._orders: SimpleQueue[tuple[float, str] | None] = SimpleQueue()
+        threading.Thread(target=self._run, name="guard", daemon=True).start()
 
     def stand(self, after_s: float) -> None:
         """Leave so many seconds after this was called for the first time, unless released."""
-        if self._timer is None:
-            self._timer = threading.Timer(after_s, self._leave, [f"the stop has taken {after_s:g} s"])
-            self._timer.daemon = True
-            self._timer.start()
+        if self.since is None:
+            self.since = time.monotonic()
+            self._orders.put((self.since + after_s, f"the stop has taken {after_s:g} s"))
+
+    def leave(self, why: str) -> None:
+        """Leave now."""
+        self._orders.put((time.monotonic(), why))
 
     def release(self) -> None:
         """There is nothing to guard any more."""
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
+        self._orders.put(None)
+
+    def _run(self) -> None:
+        order = self._orders.get()
+        while order is not None:
+            at, why = order
+            try:
+                order = self._orders.get(timeout=max(at - time.monotonic(), 0.0))
+            except Empty:
+                self._leave(why)
+                return
 
 
 @contextmanager
-def stop_signals(stop: Callable[[], object]) -> Iterator[None]:
-    """The first SIGTERM or SIGINT calls `stop`, in the main thread; a second one ends the process at once."""
+def stop_signals(first: Callable[[], object], second: Callable[[str], None]) -> Iterator[None]:
+    """Call this in the main thread at the first SIGTERM or SIGINT, and that with the reason at a second one."""
     told = False
 
     def received(*_: object) -> None:
         nonlocal told
         if told:
-            leave_at_once("told to stop a second time")
-        told = True
-        stop()
+            second("told to stop a second time")
+        else:
+            told = True
+            first()
 
     # Not by the event loop, which may be what hangs. One that sleeps is woken by the signal.
     before = {number: signal.signal(number, received) for number in (signal.SIGTERM, signal.SIGINT)}

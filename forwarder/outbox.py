@@ -269,9 +269,10 @@ class Lane(Account):
         return 0
 
     def restore(self, rows: Iterable[Row]) -> None:
-        """Rows that an earlier run has left, oldest first; nothing has come yet."""
+        """Rows that an earlier run has left, oldest first: older than all that waits and is not in a queue."""
+        rows = list(rows)
+        self.rows.extendleft(reversed(rows))
         for row in rows:
-            self.rows.append(row)
             self.queued += row.left
             self.restored += row.left
 

@@ -14,4 +14,4 @@ class Part:
     run: Callable[[], Awaitable[object]]
     """Ends only when it is cancelled or dies."""
     watched: tuple[Watched, ...] = ()
-    """Its loops that have to get on."""
+    """All loops of it that have to get on; only the heartbeat, which watches the others, has none."""

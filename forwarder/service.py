@@ -3,8 +3,8 @@
 import asyncio
 import logging
 import time
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
-from contextlib import AsyncExitStack, suppress
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import AsyncExitStack
 from typing import TYPE_CHECKING, Any
 
 from . import __version__
@@ -16,7 +16,6 @@ from .epics.interface import Client
 from .epics.p4p_client import PvAccess
 from .epics.simulated import Simulated
 from .errors import BadCommand, BadSetting
-from .forever import nothing_more
 from .heartbeat import Heartbeat
 from .idle import WhenIdle
 from .kafka.cluster import Cluster
@@ -32,12 +31,13 @@ from .observe.systemd import Notifier
 from .outbox import Lane, Outbox
 from .parts import Part
 from .pipeline import Pipeline
-from .pulse import Watched
+from .pulse import Pulse, Watched
 from .repeats import Repeats
 from .reporting import Reporting
 from .route import Clocks
 from .settings.types import ClusterSettings, EventLoop, HttpSettings, Settings
-from .stopping import KEPT_S, STORED_S, Stopping, longest_stop_s
+from .starting import Starting
+from .stopping import GRACE_S, Budget, Stopping, ended
 from .supervision import Supervision
 from .ticker import Ticker
 
@@ -105,24 +105,37 @@ class Service:
             for topic in settings.config_topics
         ]
         self._storage = _storage(settings)
-        self._restored = asyncio.Event()
+        self._starting = Starting(
+            self.control,
+            self.readers,
+            self._storage,
+            self._changed,
+            self._status_due.set,
+            retrieves=not settings.skip_retrieval,
+        )
         self._keeping = Keeping(settings.spool, self.outbox, self._ticker.tick)
         self._supervision = Supervision()
         self._notifier = Notifier()
         self._heartbeat = Heartbeat(self._notifier, idle, lambda: self._keeping.bytes)
         self._reporting = Reporting(self, self._status_lane())
+        self._status_pulse, self._repeat_pulse, self._statistics_pulse = Pulse(), Pulse(), Pulse()
         self._http = _http_server(settings.http, self, self._reporting) if settings.http else None
 
     async def run(self) -> int:
         """Serve until a signal or a command says stop; the exit code. Raises what no part could mend."""
         loop = asyncio.get_running_loop()
-        with stop_signals(lambda: loop.call_soon_threadsafe(self._stop.set)):
+
+        def told() -> None:
+            self._limit_stop()
+            loop.call_soon_threadsafe(self._stop.set)
+
+        with stop_signals(told, self._guard.leave):
             async with AsyncExitStack() as opened:
                 if self._http is not None:
                     opened.push_async_callback(self._http.close)
                     await self._http.open()
                 await self._keeping.open()
-                opened.push_async_callback(self._keeping.close, KEPT_S)
+                opened.push_async_callback(self._close_spool)
                 for sender in self.senders.values():
                     opened.push_async_callback(sender.close)
                 for client in self.clients.values():
@@ -138,6 +151,7 @@ class Service:
             "storage": {"problem": self._storage.problem if self._storage else "there is no storage topic"},
             "load": self._heartbeat.facts(),
             "parts_started_again": dict(+self._supervision.deaths),
+            "waits_for": list(self._starting.awaited()),
         }
 
     def condition(self) -> Condition:
@@ -151,7 +165,7 @@ class Service:
             deaths=self._supervision.deaths,
             stuck=tuple(heartbeat.stuck),
             heartbeat_s=None if heartbeat.looked_at is None else time.monotonic() - heartbeat.looked_at,
-            restored=self._restored.is_set(),
+            restored=self._starting.restored.is_set(),
             stopping=self._stop.is_set(),
             last_command_at=self._last_command_at,
             spool_bytes=self._keeping.bytes,
@@ -177,74 +191,71 @@ class Service:
                 if error not in wrong:
                     log.critical("the service ends, because a part of it does not work", exc_info=error)
             self._notifier.stopping()
-            self._guard.stand(longest_stop_s(settings.stop_timeout_s))
+            self._heartbeat.stopping = True
             lost = await self._stopping().finish(feeding)
         finally:
             tasks = [stop, *sending, *feeding]
             for task in tasks:
                 task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
+            await ended(tasks, self._budget().end)
         if wrong:
             raise wrong[0]
         return EXIT_ERROR if failed else EXIT_LOST if lost else 0
 
+    def _limit_stop(self) -> None:
+        self._guard.stand(self.settings.stop_timeout_s + GRACE_S)
+
+    def _budget(self) -> Budget:
+        """The time of the stop, which has begun now at the latest."""
+        self._limit_stop()
+        assert self._guard.since is not None
+        passed_s = time.monotonic() - self._guard.since
+        return Budget(asyncio.get_running_loop().time() - passed_s, self.settings.stop_timeout_s)
+
     def _stopping(self) -> Stopping:
-        return Stopping(
-            self.settings.stop_timeout_s, self.clients, self.senders, self._keeping, self._storage, self._reporting
-        )
+        return Stopping(self._budget(), self.clients, self.senders, self._keeping, self._storage, self._reporting)
+
+    async def _close_spool(self) -> None:
+        await self._keeping.close(self._budget().end)
 
     def _sending_parts(self) -> list[Part]:
         """What is needed until all is sent."""
         parts = [Part("ticker", self._ticker.run, (Watched("ticker", lambda: self._ticker.beats),))]
         for label, sender in self.senders.items():
             name = f"sender {label}".strip()
-            parts.append(Part(name, sender.run, (Watched(name, lambda sender=sender: sender.beats),)))
-        if self.settings.spool.directory is not None:
-            parts.append(Part("spooling", self._keeping.run, (self._keeping.pulse.watched("spooling"),)))
-        if self._storage is not None:
-            parts.append(Part("storage", self._when_restored(self._storage.run)))
+            parts.append(Part(name, sender.run, sender.watched(name)))
+        parts += self._keeping.parts()
+        storage = self._storage
+        if storage is not None:
+            run = self._starting.when_restored(storage.run, storage.pulse)
+            parts.append(Part("storage", run, (storage.pulse.watched("storage", storage.slowest_s),)))
         if self._http is not None:
             parts.append(Part("http", self._http.run, (self._http.pulse.watched("http"),)))
         return parts
 
     def _feeding_parts(self) -> list[Part]:
         """What brings something that has to be sent."""
-        parts = [Part("state", self._restore)]
-        parts += [Part(f"config {reader.name}", self._when_restored(reader.run)) for reader in self.readers]
+        reading_s = self._storage.slowest_s if self._storage else 0.0
+        parts = [Part("start", self._starting.run, (self._starting.pulse.watched("start", reading_s),))]
+        for reader in self.readers:
+            name = f"config {reader.name}"
+            run = self._starting.when_restored(reader.run, reader.pulse)
+            parts.append(Part(name, run, (reader.pulse.watched(name, reader.slowest_s),)))
         for transport, client in self.clients.items():
             name = f"{transport.name} client"
-            parts.append(Part(name, client.run, (Watched(name, lambda client=client: client.beats),)))
+            pause_s = self.settings.fake_period_s if transport is Transport.FAKE else 0.0
+            parts.append(Part(name, client.run, (Watched(name, lambda client=client: client.beats, pause_s),)))
         if self.settings.repeat_period_s:
-            parts.append(Part("repeats", self._repeat))
-        parts.append(Part("status", self._report))
+            parts.append(Part("repeats", self._repeat, (self._repeat_pulse.watched("repeats"),)))
+        parts.append(Part("status", self._report, (self._status_pulse.watched("status"),)))
         if self.settings.statistics_interval_s:
-            parts.append(Part("statistics", self._log_statistics))
+            parts.append(Part("statistics", self._log_statistics, (self._statistics_pulse.watched("statistics"),)))
         return parts
 
     def _tasks(self, parts: Iterable[Part]) -> list[asyncio.Task[Any]]:
         loop = asyncio.get_running_loop()
         keep = self._supervision.keep
         return [loop.create_task(keep(part.name, part.run), name=f"keep {part.name}") for part in parts]
-
-    async def _restore(self) -> None:
-        """Go on with what the service forwarded when it ended; only then are commands read."""
-        if not self._restored.is_set():
-            if self._storage is not None and not self.settings.skip_retrieval:
-                state = await self._storage.read()
-                if state is not None:
-                    self.control.restore(state.streams, "the stored state")
-                    for reader in self.readers:
-                        reader.next_offsets.update(state.offsets.get(reader.name, {}))
-            self._restored.set()
-            self._reporting.streams_changed()
-        await nothing_more()
-
-    def _when_restored(self, run: Callable[[], Awaitable[object]]) -> Callable[[], Awaitable[object]]:
-        async def later() -> None:
-            await self._restored.wait()
-            await run()
-
-        return later
 
     def _sender(self, label: str, cluster: ClusterSettings) -> Sender:
         producer = self.settings.producer
@@ -270,7 +281,7 @@ class Service:
     def _changed(self) -> None:
         self._reporting.streams_changed()
         self._status_due.set()
-        if self._storage is not None and self._restored.is_set():
+        if self._storage is not None and self._starting.restored.is_set():
             self._storage.store(
                 (*self.control.table, *self.control.unserved),
                 {reader.name: reader.next_offsets for reader in self.readers},
@@ -282,23 +293,14 @@ class Service:
             due = self._repeats.run(now)
             # What is watched from now on is due after a whole period, and so not before the next look.
             delay = self.settings.repeat_period_s if due is None else due - now
-            await asyncio.sleep(max(delay, _REPEAT_RESOLUTION_S))
+            await self._repeat_pulse.sleep(max(delay, _REPEAT_RESOLUTION_S))
 
     async def _report(self) -> None:
-        for reader in self.readers:
-            # Who sees a status knows that a command sent now will be obeyed.
-            await reader.reading.wait()
-        self._changed()
-        if self._storage is not None:
-            # From where it reads has to be known to the next start, whatever happens to this one.
-            await self._storage.flush(asyncio.get_running_loop().time() + STORED_S)
         while True:
             self._status_due.clear()
             self.pipeline.times.look()
-            self._reporting.send_status("running")
-            with suppress(TimeoutError):
-                async with asyncio.timeout(self.settings.status_interval_s):
-                    await self._status_due.wait()
+            self._reporting.send_status(self._starting.state)
+            await self._status_pulse.wait(self._status_due, self.settings.status_interval_s)
 
     def _status_lane(self) -> Lane | None:
         topic = self.settings.status_topic
@@ -310,7 +312,7 @@ class Service:
 
     async def _log_statistics(self) -> None:
         while True:
-            await asyncio.sleep(self.settings.statistics_interval_s)
+            await self._statistics_pulse.sleep(self.settings.statistics_interval_s)
             log.info("statistics: %s", self._reporting.statistics())
 
 

@@ -4,7 +4,9 @@ Whatever is neither acknowledged nor on disk for a while goes there, so that a p
 than what came in that while. From there it comes back, oldest first, as fast as its topic takes it.
 """
 
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator
+from functools import partial
 from itertools import count
 from typing import Protocol
 
@@ -29,10 +31,37 @@ class Disk(Protocol):
     def write(
         self, identifier: int, broker: str, topic: str, messages: list[Message], done: Callable[[bool], None]
     ) -> None: ...
-    def read(self, identifier: int, got: Callable[[list[Message] | None], None]) -> None: ...
-    @property
-    def problem(self) -> str: ...
+    def read(
+        self, identifier: int, got: Callable[[list[Message] | None], None], failed: Callable[[], None]
+    ) -> None: ...
     def delete(self, identifiers: Iterable[int]) -> None: ...
+    @property
+    def answers(self) -> bool:
+        """False while it hangs."""
+        ...
+
+
+class Stored(Protocol):
+    """A row on disk."""
+
+    @property
+    def identifier(self) -> int:
+        """Grows from row to row."""
+        ...
+
+    @property
+    def broker(self) -> str: ...
+    @property
+    def topic(self) -> str: ...
+    @property
+    def count(self) -> int:
+        """Messages in it."""
+        ...
+
+    @property
+    def size(self) -> int:
+        """Bytes on disk."""
+        ...
 
 
 class Spooling:
@@ -55,11 +84,17 @@ class Spooling:
         self._partition_of = partition_of
         self._identifiers: Iterator[int] = count(first_identifier)
 
-    def restore(self, broker: str, topic: str, identifier: int, messages: int, size: int) -> None:
-        """A row is on disk from an earlier run; older ones of its topic were told before."""
-        row = Row(identifier, size, messages, written=True)
-        self._outbox.lane(broker, topic).restore([row])
-        self._count(row, True)
+    def restore(self, rows: Iterable[Stored]) -> None:
+        """What is on disk from an earlier run, oldest first. It goes before all that waits and is not on its way."""
+        of_lanes: defaultdict[Lane, list[Row]] = defaultdict(list)
+        for each in rows:
+            row = Row(each.identifier, each.size, each.count, written=True)
+            of_lanes[self._outbox.lane(each.broker, each.topic)].append(row)
+            self._count(row, True)
+        for lane, of_lane in of_lanes.items():
+            # In memory there may be what came before the disk could be read: that is younger.
+            self._write(lane)
+            lane.restore(of_lane)
 
     def look(self, now: float) -> None:
         """Do what is due; `now` is by the clock by which the outbox collects."""
@@ -110,17 +145,19 @@ class Spooling:
         if row.messages is not None:
             lane.load(row.messages, self._partition_of, now)
         else:
-            self._disk.read(row.identifier, lambda messages: self._got(lane, messages))
+            self._disk.read(row.identifier, partial(self._got, lane), partial(self._not_read, lane))
 
     def _got(self, lane: Lane, messages: list[Message] | None) -> None:
-        if messages is not None or not self._disk.problem:
+        self._unreadable_since = None
+        lane.load(messages, self._partition_of, self._now)
+
+    def _not_read(self, lane: Lane) -> None:
+        """The disk fails, which says nothing of the row; one that hangs may still have it all."""
+        if not self._disk.answers:
             self._unreadable_since = None
-            lane.load(messages, self._partition_of, self._now)
-            return
-        # The disk fails, which says nothing of the row.
-        if self._unreadable_since is None:
+        elif self._unreadable_since is None:
             self._unreadable_since = self._now
-        if self._now - self._unreadable_since < _GIVE_UP_S:
+        if self._unreadable_since is None or self._now - self._unreadable_since < _GIVE_UP_S:
             lane.loading = False
             self._read_at = self._now + _TRY_AGAIN_S
         else:

@@ -57,6 +57,11 @@ class Picture:
         row.count += 1
         row.arrivals.append(now)
 
+    @property
+    def obeyed(self) -> bool:
+        """Whether the forwarder has said that it obeys commands."""
+        return self.status is not None and self.status["state"] == "running"
+
     def rate(self, now: float) -> float:
         """Readings a second of all PVs together."""
         return sum(row.rate(now) for row in self.rows.values())

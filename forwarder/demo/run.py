@@ -64,8 +64,8 @@ def _watch(console: Console, stop: StopSignals, seconds: float | None) -> Verdic
                 _follow(reader, picture, shown, until)
 
             give_up = time.monotonic() + _READY_WITHIN_S
-            follow(lambda: picture.status is not None or _has_ended(forwarder, stop) or time.monotonic() > give_up)
-            if picture.status is not None:
+            follow(lambda: picture.obeyed or _has_ended(forwarder, stop) or time.monotonic() > give_up)
+            if picture.obeyed:
                 order_forwarding(broker.address, _CONFIG, pvs, _DATA)
                 end = float("inf") if seconds is None else time.monotonic() + seconds
                 follow(lambda: time.monotonic() > end or _has_ended(forwarder, stop))

@@ -14,7 +14,7 @@ from aiokafka.errors import KafkaError, TopicAuthorizationFailedError
 from forwarder.errors import KafkaAway
 from forwarder.faults import RepeatingFault
 from forwarder.forever import Ended
-from forwarder.pulse import Pulse, Watched
+from forwarder.pulse import Pulse
 from forwarder.settings.types import TopicSettings
 
 from .cluster import TOPIC_AUTHORIZATION_FAILED, words_of
@@ -74,9 +74,10 @@ class ConfigTopic:
         self._requests = TopicRequests(settings, client_id, self.pulse)
         self._waiting = RepeatingFault(log, f"waiting for the config topic {self.name}", time.monotonic)
 
-    def watched(self, name: str) -> Watched:
-        """Whether the reader gets on."""
-        return self.pulse.watched(name, max(self._requests.slowest_s, _START_S))
+    @property
+    def slowest_s(self) -> float:
+        """How long it may wait for one broker that does not answer."""
+        return max(self._requests.slowest_s, _START_S)
 
     async def run(self) -> None:
         """Read until cancelled."""

@@ -14,6 +14,7 @@ from forwarder.faults import RepeatingFault
 from forwarder.flights import Flight, PartitionQueue
 from forwarder.forever import forever
 from forwarder.outbox import Lane, Outbox
+from forwarder.pulse import Pulse, Watched
 from forwarder.settings.types import ProducerSettings
 
 from .cluster import NO_ERROR, TOPIC_AUTHORIZATION_FAILED, Cluster, words_of
@@ -70,6 +71,7 @@ class Sender:
         self._tick_comes = tick or self._linger
         self.beats = 0
         """How often it looked for something to send: goes up as long as it is not stuck."""
+        self._metadata_pulse = Pulse()
         self.refused_pvs: dict[str, str] = {}
         """PVs of which a message was refused for good, and why; the newest last."""
         self.requests = 0
@@ -100,6 +102,11 @@ class Sender:
         self._refusals: dict[PartitionQueue, RepeatingFault] = {}
         self._restamps: dict[PartitionQueue, RepeatingFault] = {}
         """A batch that is stored ends neither of them: it doesn't mean that the PV's next value will be."""
+
+    def watched(self, name: str) -> tuple[Watched, ...]:
+        """Its two loops."""
+        metadata = self._metadata_pulse.watched(f"{name}, metadata", self._cluster.slowest_s)
+        return Watched(name, lambda: self.beats), metadata
 
     async def run(self) -> None:
         """Send whatever comes until cancelled."""
@@ -318,15 +325,16 @@ class Sender:
 
     async def _keep_metadata(self) -> None:
         away_s = _AWAY_S[0]
+        pulse = self._metadata_pulse
         while True:
             self._stale.clear()
             lanes = self._outbox.lanes(self._broker)
             topics = {lane.topic for lane in lanes}
             try:
-                await self._cluster.refresh(topics)
+                await self._cluster.refresh(topics, pulse.beat)
             except KafkaAway as error:
                 self._away.occurred(error)
-                await asyncio.sleep(away_s)
+                await pulse.sleep(away_s)
                 away_s = min(2 * away_s, _AWAY_S[1])
                 continue
             self._away.over()
@@ -335,12 +343,8 @@ class Sender:
                 fault.over_if_quiet(_QUIET_S)
             self._known_topics = topics
             missing = [lane for lane in lanes if not self._place(lane)]
-            await asyncio.sleep(_REFRESH_SOON_S)
-            try:
-                async with asyncio.timeout(_REFRESH_MISSING_S if missing else _REFRESH_S):
-                    await self._stale.wait()
-            except TimeoutError:
-                continue
+            await pulse.sleep(_REFRESH_SOON_S)
+            await pulse.wait(self._stale, _REFRESH_MISSING_S if missing else _REFRESH_S)
 
     def _place(self, lane: Lane) -> bool:
         """Tell a lane its partitions; whether its topic can be used."""

@@ -1,20 +1,20 @@
 """The thread of the spool: it turns what it is asked for into transactions, and survives whatever they meet."""
 
+import contextlib
 import logging
+import threading
 import time
 from collections import deque
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
 from itertools import islice
 from queue import Empty, SimpleQueue
-from typing import Any, TypeAlias
 
 from forwarder.faults import RepeatingFault
-from forwarder.model import Message
 
 from . import spool_format
-from .spool_database import Database, PackedRow, pause
+from .spool_database import Database, PackedRow, SpoolInUse, pause
 from .spool_format import DamagedRow
+from .spool_jobs import Delete, Job, Open, Read, Refused, Stop, Write
 
 log = logging.getLogger(__name__)
 
@@ -26,55 +26,24 @@ _REST_S = 0.2
 """Space is given back when there was nothing else to do for so long."""
 _RETRY_S = 2.0
 """How often it is tried whether the disk works again."""
-_WHAT = _WRITTEN, _READ, _DELETED = "written", "read", "deleted from"
+_WHAT = _OPENED, _WRITTEN, _READ, _DELETED = "opened", "written", "read", "deleted from"
 """What may be impossible, in words for `problem`."""
 
 
-@dataclass(frozen=True, slots=True)
-class Write:
-    identifier: int
-    broker: str
-    topic: str
-    messages: list[Message]
-    done: Callable[[bool], None]
-    attempt: int
-    """Grows when the caller is told of a failure: what was handed over before that fails with it."""
-
-
-@dataclass(frozen=True, slots=True)
-class Read:
-    identifier: int
-    got: Callable[[list[Message] | None], None]
-
-
-@dataclass(frozen=True, slots=True)
-class Delete:
-    identifiers: list[int]
-
-
-@dataclass(frozen=True, slots=True)
-class Stop:
-    closed: Callable[[object], None]
-
-
-Job: TypeAlias = Write | Read | Delete | Stop
-
-
-@dataclass(frozen=True, slots=True)
-class Refused:
-    """The result of a write that failed."""
-
-    attempt: int
-
-
 class Worker:
-    """What the thread does. Nothing ends it but `Stop`."""
+    """The thread, and what it does. Nothing should end it but `Stop`."""
 
-    def __init__(self, database: "Database", post: Callable[[Callable[[Any], None], object], None]) -> None:
-        """`post` hands a callback and its argument to the event loop."""
+    def __init__(self, database: "Database", post: Callable[[Job, object], None], opening: Open) -> None:
+        """`post` hands a job and its result to the event loop."""
         self.jobs: SimpleQueue[Job] = SimpleQueue()
+        self.opening = opening
         self.problem = ""
         self.damaged_rows = 0
+        self.working_since: float | None = None
+        """When it began with what it does, by the monotonic clock; None while there is nothing to do."""
+        self.died: BaseException | None = None
+        """What ended it that should not have."""
+        self._thread = threading.Thread(target=self._run, name="spool", daemon=True)
         self._database = database
         self._post = post
         self._ahead: deque[Job] = deque()
@@ -90,38 +59,100 @@ class Worker:
             for what in _WHAT
         }
 
-    def run(self, opened: Callable[[object], None]) -> None:
-        """Open, and do what comes until told to stop. `opened` is told the rows, or why it can't be opened."""
+    def start(self) -> None:
+        """Open the database, and do what comes until told to stop. Raises RuntimeError when there is no thread."""
+        self._thread.start()
+
+    def is_alive(self) -> bool:
+        """Whether it still does what comes."""
+        return self._thread.is_alive()
+
+    def refuse_until(self, attempt: int) -> None:
+        """Write nothing more that was handed over with this attempt or an earlier one."""
+        self._failed_attempt = max(self._failed_attempt, attempt)
+
+    def undeleted(self) -> Iterator[int]:
+        """What a thread that has died was to delete, and has not."""
+        yield from self._to_delete
+        while (job := self._next(0)) is not None:
+            if isinstance(job, Delete):
+                yield from job.identifiers
+
+    def _run(self) -> None:
         try:
-            rows = self._database.open()
-        except Exception as error:  # noqa: BLE001 - it is raised in the event loop
-            self._database.close()
-            self._post(opened, error)
-            return
-        self._post(opened, rows)
+            if self._open():
+                self._work()
+        except BaseException as error:  # noqa: BLE001 - whoever looks after the thread finds it
+            self.died = error
+        finally:
+            with contextlib.suppress(Exception):
+                self._database.close()
+
+    def _open(self) -> bool:
+        """Whether the database is open: it is tried until it is, or until told to stop."""
+        while True:
+            self.working_since = time.monotonic()
+            try:
+                rows = self._database.open()
+            except Exception as error:  # noqa: BLE001 - it is told, and the thread lives on
+                self._database.close()
+                in_use = isinstance(error, SpoolInUse)
+                if in_use and self.opening.gives_up:
+                    self._post(self.opening, error)
+                    return False
+                self.opening.gives_up = False
+                self._fails(_OPENED, error)
+                self._post(self.opening, error)
+            else:
+                self._works(_OPENED)
+                self._post(self.opening, rows)
+                return True
+            if not self._refuse_for(_RETRY_S):
+                return False
+
+    def _refuse_for(self, seconds: float) -> bool:
+        """Do nothing of what comes for a while; False when told to stop."""
+        until = time.monotonic() + seconds
+        while (left_s := until - time.monotonic()) > 0:
+            match job := self._next(left_s):
+                case Write():
+                    self._refuse(job)
+                case Read():
+                    self._post(job, Refused())
+                case Delete():
+                    self._to_delete.update(dict.fromkeys(job.identifiers))
+                case Stop():
+                    self._post(job, None)
+                    return False
+                case _:
+                    pass
+        return True
+
+    def _work(self) -> None:
         while True:
             job = self._next(self._patience())
             match job:
-                case None:
-                    self._use_the_rest()
                 case Read():
                     self._read(job)
                 case Write() | Delete():
                     self._change(job)
                 case Stop():
                     break
+                case _:
+                    self._use_the_rest()
         while self._to_delete and _DELETED not in self._problems:
             self._commit([], [])
         self._database.close()
-        self._post(job.closed, None)
+        self._post(job, None)
 
     def _next(self, patience_s: float | None) -> Job | None:
-        if self._ahead:
-            return self._ahead.popleft()
-        try:
-            return self.jobs.get(timeout=patience_s)
-        except Empty:
-            return None
+        self.working_since = None
+        job = self._ahead.popleft() if self._ahead else None
+        if job is None:
+            with contextlib.suppress(Empty):
+                job = self.jobs.get(timeout=patience_s)
+        self.working_since = time.monotonic()
+        return job
 
     def _patience(self) -> float | None:
         """Seconds until there is something to do without being told."""
@@ -156,7 +187,7 @@ class Worker:
                 self._ahead.append(job)
                 break
             elif job.attempt <= self._failed_attempt:
-                self._post(job.done, Refused(job.attempt))
+                self._refuse(job)
             else:
                 writes.append(job)
                 self._to_delete.pop(job.identifier, None)
@@ -187,8 +218,7 @@ class Worker:
             for write in writes:
                 # When the end of a transaction fails, the row may be there all the same.
                 self._to_delete[write.identifier] = None
-                self._failed_attempt = write.attempt
-                self._post(write.done, Refused(write.attempt))
+                self._refuse(write)
             return
         for identifier in deleted:
             del self._to_delete[identifier]
@@ -198,10 +228,14 @@ class Worker:
         if writes:
             self._works(_WRITTEN)
         for write in writes:
-            self._post(write.done, True)
+            self._post(write, True)
+
+    def _refuse(self, write: Write) -> None:
+        self.refuse_until(write.attempt)
+        self._post(write, Refused())
 
     def _read(self, job: Read) -> None:
-        messages = None
+        messages: object = None
         try:
             if job.identifier not in self._to_delete:
                 messages = self._database.read(job.identifier)
@@ -213,7 +247,8 @@ class Worker:
                 log.error(text, job.identifier, self._database.path, reason)
         except Exception as reason:  # noqa: BLE001 - it is told, and the thread lives on
             self._fails(_READ, reason)
-        self._post(job.got, messages)
+            messages = Refused()
+        self._post(job, messages)
 
     def _fails(self, what: str, reason: Exception) -> None:
         self._faults[what].occurred(reason)

@@ -22,7 +22,7 @@ from forwarder.commands.state import Label, Offsets, Place
 from forwarder.errors import KafkaAway
 from forwarder.faults import RepeatingFault
 from forwarder.model import Stream
-from forwarder.pulse import Pulse, Watched
+from forwarder.pulse import Pulse
 from forwarder.settings.types import TopicSettings
 
 from .cluster import NO_ERROR
@@ -98,16 +98,18 @@ class StorageTopic:
         """Why the streams are not stored, or not restored; empty when all is well."""
         return self._kept or self._trouble
 
-    def watched(self, name: str) -> Watched:
-        """Whether what reads and stores gets on."""
-        return self.pulse.watched(name, self._requests.slowest_s)
+    @property
+    def slowest_s(self) -> float:
+        """How long it may wait for one broker that does not answer."""
+        return self._requests.slowest_s
 
-    async def read(self) -> StoredState | None:
+    async def read(self, pulse: Pulse | None = None) -> StoredState | None:
         """The newest complete state of this service, else what another forwarder left, else None.
 
         Waits, as long as it is not cancelled, while the topic can't be read; a topic that is missing is empty. What
-        stands in the way is in `problem`, and also what was there and could not be read.
+        stands in the way is in `problem`, and also what was there and could not be read. Meanwhile `pulse` beats.
         """
+        pulse = self._requests.pulse = pulse or Pulse()
         give_up = time.monotonic() + _MISSING_S
         async with self._looking:
             try:
@@ -118,7 +120,7 @@ class StorageTopic:
                         self._failed(error)
                         if self._missing and time.monotonic() > give_up:
                             return None
-                        await self.pulse.sleep(_LOOK_AGAIN_S)
+                        await pulse.sleep(_LOOK_AGAIN_S)
                     else:
                         return self._settle_read(survey)
             finally:
@@ -145,6 +147,7 @@ class StorageTopic:
 
     async def run(self) -> None:
         """Store what is to be stored until cancelled."""
+        self._requests.pulse = self.pulse
         try:
             while True:
                 try:

@@ -39,8 +39,8 @@ class TopicRequests:
         self.cluster = Cluster(settings.cluster, client_id, REQUEST_TIMEOUT_S)
         self.partitions: list[int] = []
         """As `refresh` found them last."""
+        self.pulse = pulse
         self._topic = settings.topic
-        self._pulse = pulse
 
     @property
     def slowest_s(self) -> float:
@@ -49,7 +49,7 @@ class TopicRequests:
 
     async def refresh(self) -> list[int]:
         """Find the partitions. Raises Missing when there is no such topic."""
-        await self.cluster.refresh([self._topic], self._pulse.beat)
+        await self.cluster.refresh([self._topic], self.pulse.beat)
         error = self.cluster.problems.get(self._topic, NO_ERROR)
         if error == UNKNOWN_TOPIC:
             raise Missing(words_of(error, "read"))
@@ -105,12 +105,12 @@ class TopicRequests:
             leader = self.cluster.leader(self._topic, partition)
             if leader is None:
                 raise NotNow(f"partition {partition} has no leader")
-            self._pulse.beat()
+            self.pulse.beat()
             response = await self.cluster.ask(leader, request)
             if response.topics:
                 return response.topics[0][1][0]
             # So a broker answers whose quota is used up.
-            await self._pulse.sleep(max(response.throttle_time_ms / 1000, _THROTTLED_S))
+            await self.pulse.sleep(max(response.throttle_time_ms / 1000, _THROTTLED_S))
 
 
 def reason(error: int, verb: str) -> str:

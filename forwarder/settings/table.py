@@ -150,9 +150,10 @@ EVENT_LOOP = Setting(
 )
 STOP_TIMEOUT = Setting(
     "stop-timeout",
-    parse.seconds(0, 3600),
-    "Seconds that what is still waiting may take to be sent at the stop.",
-    "a number of seconds from 0 to 3600",
+    parse.seconds(1, 3600),
+    "Seconds that the whole stop may take: sending what waits, keeping the rest on disk, and saying so. A second later "
+    "the process is gone, so what manages the service must allow that much (systemd: TimeoutStopSec=).",
+    "a number of seconds from 1 to 3600",
     "Start",
     default="10",
     metavar="S",

@@ -224,7 +224,7 @@ class Settings:
     never_connected_after_s: float = 10.0
     """How long a PV may be searched before it is reported as never connected."""
     stop_timeout_s: float = 10.0
-    """How long what is still waiting may take to be sent when the service stops."""
+    """How long the whole stop may take, before the process is ended by force."""
     event_loop: EventLoop = EventLoop.AUTO
     producer: ProducerSettings = ProducerSettings()
     ca: ChannelAccessSettings = ChannelAccessSettings()

@@ -63,7 +63,7 @@ def report_kill(chain: Chain, what: str, verdict: Verdict, loss: Loss) -> None:
 
 
 def test_it_is_stopped_during_an_outage(broker: Broker, ioc: EpicsIoc, unique: Unique, transport: str) -> None:
-    with Chain(broker, ioc, unique, transport=transport, flags=["--stop-timeout", "0.5"]) as chain:
+    with Chain(broker, ioc, unique, transport=transport, flags=["--stop-timeout", "1"]) as chain:
         broker.stop()
         lasted_s = lasting()
         first = chain.stop()

@@ -33,7 +33,7 @@ class Topics:
 
 
 class ForwarderProcess(Server):
-    """Runs `python -m forwarder run`; it is ready when it has sent its first status message."""
+    """Runs `python -m forwarder run`; it is ready when a status says that it runs."""
 
     def __init__(
         self,
@@ -46,10 +46,11 @@ class ForwarderProcess(Server):
         flags: Sequence[str] = (),
         environment: Mapping[str, str] | None = None,
         within: Sequence[str] = (),
+        module: str = "forwarder",
     ) -> None:
         """`flags` come last on the command line; `environment` wins over what is set here.
 
-        `within` is a command that runs another one.
+        `within` is a command that runs another one; `module` is run in the place of the forwarder's own.
         """
         super().__init__()
         self._folder = Path(tempfile.mkdtemp(prefix="forwarder-"))
@@ -57,7 +58,7 @@ class ForwarderProcess(Server):
         self._topics = topics
         self._command = [
             *within,
-            *(sys.executable, "-m", "forwarder", "run"),
+            *(sys.executable, "-m", module, "run"),
             *("--config-topic", f"{broker}/{topics.config}"),
             *("--status-topic", f"{broker}/{topics.status}"),
             *(() if topics.storage is None else ("--storage-topic", f"{broker}/{topics.storage}")),
@@ -78,9 +79,9 @@ class ForwarderProcess(Server):
         return spawn("forwarder", self._command, environment=self._environment)
 
     def _wait_until_ready(self, child: Child) -> None:
-        self._read_status(lambda records: bool(_statuses(records, child.pid)) or child.exit_code is not None)
+        self._read_status(lambda records: _runs(records, child.pid) or child.exit_code is not None)
         if child.exit_code is not None:
-            raise TimeoutError(f"the forwarder ended with exit code {child.exit_code} before its first status")
+            raise TimeoutError(f"the forwarder ended with exit code {child.exit_code} before it was running")
 
     def launch(self) -> None:
         """As `start`, without waiting for a sign of life: Kafka may be away."""
@@ -89,7 +90,7 @@ class ForwarderProcess(Server):
         self._child = self._launch()
 
     def wait_until_ready(self) -> None:
-        """Returns when the process that was launched last has sent its first status."""
+        """Returns when the process that was launched last says that it obeys commands."""
         self._wait_until_ready(self.child)
 
     def statuses(self) -> list[dict[str, Any]]:
@@ -131,6 +132,10 @@ class ForwarderProcess(Server):
     def log(self) -> str:
         """All that the process that was started last has printed."""
         return self.child.log()
+
+
+def _runs(records: Iterable[Record], pid: int) -> bool:
+    return any(status["state"] == "running" for status in _statuses(records, pid))
 
 
 def _statuses(records: Iterable[Record], pid: int) -> list[dict[str, Any]]:

@@ -2,6 +2,7 @@
 
 from collections import deque
 from collections.abc import Callable, Iterable
+from typing import NamedTuple
 
 from forwarder.flights import Flight
 from forwarder.model import Message
@@ -29,7 +30,8 @@ class MemoryDisk:
         self.topics: dict[int, str] = {}
         """Of all rows that ever were there."""
         self.jobs: deque[tuple[str, Callable[[bool], None]]] = deque()
-        self.problem = ""
+        self.readable = True
+        self.answers = True
 
     def write(
         self, identifier: int, broker: str, topic: str, messages: list[Message], done: Callable[[bool], None]
@@ -44,8 +46,8 @@ class MemoryDisk:
 
         self.jobs.append(("write", finish))
 
-    def read(self, identifier: int, got: Callable[[list[Message] | None], None]) -> None:
-        self.jobs.append(("read", lambda _: got(self.rows[identifier])))
+    def read(self, identifier: int, got: Callable[[list[Message] | None], None], failed: Callable[[], None]) -> None:
+        self.jobs.append(("read", lambda _: got(self.rows[identifier]) if self.readable else failed()))
 
     def delete(self, identifiers: Iterable[int]) -> None:
         for identifier in list(identifiers):
@@ -68,6 +70,20 @@ class MemoryDisk:
     def work_all(self) -> None:
         while self.jobs:
             self.work()
+
+
+class Left(NamedTuple):
+    """A row of an earlier run."""
+
+    identifier: int
+    count: int
+    broker: str = ""
+    topic: str = "topic"
+    size: int = 100
+
+
+def left(disk: MemoryDisk) -> list[Left]:
+    return [Left(identifier, len(messages)) for identifier, messages in sorted(disk.rows.items())]
 
 
 class Bench:

@@ -3,7 +3,7 @@
 from forwarder.flights import memory_of
 from forwarder.settings.types import SpoolSettings
 from forwarder.spooling import Spooling
-from tests.unit.spooling_rig import AFTER_S, Bench, message, partition_of
+from tests.unit.spooling_rig import AFTER_S, Bench, Left, left, message, partition_of
 
 
 def test_what_is_young_stays_in_memory() -> None:
@@ -112,15 +112,13 @@ def test_a_disk_that_cannot_be_read_for_a_while_costs_nothing() -> None:
         bench.append(2)
         bench.later()
         bench.disk.work_all()
-    rows, bench.disk.rows = bench.disk.rows, dict.fromkeys(bench.disk.rows)  # type: ignore[assignment]
-    bench.disk.problem = "input/output error"
+    bench.disk.readable = False
     bench.lane.place_on(1, partition_of)
     for _ in range(3):
         bench.later()
         bench.disk.work_all()
     assert bench.lane.dropped.total() == 0
-    bench.disk.rows = rows
-    bench.disk.problem = ""
+    bench.disk.readable = True
     bench.later()
     assert bench.drain() == list(range(6))
 
@@ -131,8 +129,7 @@ def test_a_disk_that_stays_unreadable_holds_up_nothing_for_ever() -> None:
         bench.append(2)
         bench.later()
         bench.disk.work_all()
-    bench.disk.rows = dict.fromkeys(bench.disk.rows)  # type: ignore[assignment]
-    bench.disk.problem = "input/output error"
+    bench.disk.readable = False
     bench.lane.place_on(1, partition_of)
     waited_s = 0
     while bench.lane.dropped.total() < 6:
@@ -146,6 +143,25 @@ def test_a_disk_that_stays_unreadable_holds_up_nothing_for_ever() -> None:
     assert bench.drain() == list(range(6, 6 + waited_s))
 
 
+def test_a_disk_that_hangs_is_waited_for() -> None:
+    bench = Bench(partitions=0)
+    bench.append(6)
+    bench.later()
+    bench.disk.work_all()
+    bench.disk.readable = bench.disk.answers = False
+    bench.lane.place_on(1, partition_of)
+    for _ in range(100):
+        bench.later()
+        bench.disk.work_all()
+    bench.disk.answers = True
+    bench.later()
+    bench.disk.work_all()
+    assert bench.lane.dropped.total() == 0, "that it hung says nothing of what is on it"
+    bench.disk.readable = True
+    bench.later()
+    assert bench.drain() == list(range(6))
+
+
 def test_the_next_run_sends_what_the_last_one_left() -> None:
     first = Bench()
     first.append(2)
@@ -156,13 +172,52 @@ def test_the_next_run_sends_what_the_last_one_left() -> None:
     second = Bench()
     second.disk = first.disk
     second.spooling = Spooling(second.outbox, first.disk, SpoolSettings(), partition_of, first_identifier=10)
-    for identifier, messages in first.disk.rows.items():
-        second.spooling.restore("", "topic", identifier, len(messages), 100)
+    second.spooling.restore(left(first.disk))
     second.next = 4
     second.append(2)
     assert (second.lane.restored, second.lane.waiting) == (4, 6)
     assert second.drain() == list(range(6))
     assert second.disk.rows == {}
+
+
+def test_what_is_found_late_goes_before_all_that_is_not_on_its_way() -> None:
+    """The disk could not be read at the start; what came meanwhile is younger, in memory, and on disk from now on."""
+    first = Bench()
+    first.append(4)
+    first.spooling.save_all([first.lane], first.now)
+    first.disk.work_all()
+    late = Bench()
+    late.disk = first.disk
+    late.next = 4
+    late.append(2)
+    flight = late.flight()
+    assert flight is not None
+    late.append(2)
+    late.spooling = Spooling(late.outbox, first.disk, SpoolSettings(), partition_of, first_identifier=10)
+    late.spooling.restore(left(first.disk))
+    late.append(2)
+    late.disk.work_all()
+    assert [row.identifier for row in left(first.disk)] == [1, 10, 11], "a crash now would lose and disorder nothing"
+    assert (late.lane.restored, late.lane.waiting) == (4, 10)
+    flight.returned()
+    assert late.drain() == [4, 5, 0, 1, 2, 3, 6, 7, 8, 9]
+    assert late.lane.dropped.total() == 0
+    assert late.disk.rows == {}
+
+
+def test_what_is_found_late_keeps_its_place_when_nothing_can_be_written() -> None:
+    first = Bench()
+    first.append(4)
+    first.spooling.save_all([first.lane], first.now)
+    first.disk.work_all()
+    late = Bench(partitions=0)
+    late.disk, late.next = first.disk, 4
+    late.append(2)
+    late.spooling = Spooling(late.outbox, first.disk, SpoolSettings(), partition_of, first_identifier=10)
+    late.spooling.restore(left(first.disk))
+    late.disk.work(works=False)
+    late.lane.place_on(1, partition_of)
+    assert late.drain() == list(range(6))
 
 
 def test_nothing_is_loaded_that_its_topic_has_no_need_of() -> None:
@@ -201,5 +256,5 @@ def test_how_old_the_oldest_is_does_not_depend_on_where_it_waits() -> None:
 
 def test_what_an_earlier_run_left_is_as_old_as_one_says() -> None:
     bench = Bench()
-    bench.spooling.restore("", "topic", 1, 5, 100)
+    bench.spooling.restore([Left(1, 5)])
     assert bench.lane.oldest_waiting(earlier=42.0) == 42.0

@@ -12,7 +12,7 @@ from forwarder.model import Message
 from forwarder.outbox import Lane, Outbox
 from forwarder.settings.types import SpoolSettings
 from forwarder.spooling import Spooling
-from tests.unit.spooling_rig import AFTER_S, KEYS, MemoryDisk, message, partition_of
+from tests.unit.spooling_rig import AFTER_S, KEYS, Left, MemoryDisk, message, partition_of
 
 TOPICS = ("one", "two")
 AMPLE = 10**9
@@ -49,9 +49,10 @@ class SpooledLife(RuleBasedStateMachine):
         self.stored: list[defaultdict[bytes, list[int]]] = [defaultdict(list), defaultdict(list)]
         """What this run has sent, by topic and key."""
         self.appended_before = list(self.appended)
-        for identifier, messages in sorted(self.disk.rows.items()):
-            size = bytes_of(messages)
-            self.spooling.restore("", self.disk.topics[identifier], identifier, len(messages), size)
+        self.spooling.restore(
+            Left(identifier, len(messages), topic=self.disk.topics[identifier], size=bytes_of(messages))
+            for identifier, messages in sorted(self.disk.rows.items())
+        )
 
     @rule(which=st.integers(0, 1), keys=st.lists(st.sampled_from(KEYS), max_size=8))
     def append(self, which: int, keys: list[bytes]) -> None:

@@ -47,9 +47,13 @@ def order(broker: SecureBroker, topic: str, data: str) -> None:
 
 def statuses(records: Sequence[Record]) -> list[dict[str, Any]]:
     """What was said so far, oldest first."""
-    return [{"streams": [], "statistics": {"messages_waiting": 0}}] + [
+    return [{"state": "", "streams": [], "statistics": {"messages_waiting": 0}}] + [
         json.loads(deserialise_x5f2(record.value).status_json) for record in records if record.value
     ]
+
+
+def obeys(records: Sequence[Record]) -> bool:
+    return any(each["state"] == "running" for each in statuses(records))
 
 
 def hidden(password: str, *texts: str) -> bool:
@@ -81,7 +85,7 @@ def test_each_topic_has_its_own_security_and_no_password_is_seen(
     ]
     environment = {"OUTPUT_BROKER_SASL_PASSWORD": password}
     with forwarder(*settings, environment=environment) as child:
-        consume(broker.address, status, 1)
+        consume(broker.address, status, obeys)
         order(broker, config, data)
         consume(broker.address, data, 5)
         seen = consume(broker.address, status, lambda found: bool(statuses(found)[-1]["streams"]))
@@ -118,7 +122,7 @@ def test_who_is_refused_keeps_the_data_until_the_password_is_right(
     ]
     environment = {"OUTPUT_BROKER_SASL_PASSWORD": "the word that is right later"}
     with forwarder(*settings, environment=environment) as child:
-        consume(broker.address, status, 1)
+        consume(broker.address, status, obeys)
         order(broker, config, data)
         reason = "the user or the password is not accepted (SASL_SSL, SCRAM-SHA-256, user frank)"
         wait_until(lambda: reason in child.log(), 20)

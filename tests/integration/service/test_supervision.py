@@ -123,7 +123,7 @@ def test_each_task_in_the_background_can_die(
         "spooling",
         "storage",
         "heartbeat",
-        "state",
+        "start",
         "config",
         "status",
         "CA search",

@@ -52,6 +52,10 @@ def test_rows_outlive_the_spool(run: Run[Any], tmp_path: Path) -> None:
     run(find_the_rest())
 
 
+def not_expected() -> None:
+    raise AssertionError("it can be read")
+
+
 def test_results_come_in_the_order_of_the_calls(run: Run[Any], tmp_path: Path) -> None:
     async def main() -> None:
         results: list[object] = []
@@ -59,10 +63,10 @@ def test_results_come_in_the_order_of_the_calls(run: Run[Any], tmp_path: Path) -
             for identifier in range(1, 31):
                 spool.write(identifier, "", "topic", some_messages(2, identifier), results.append)
                 if identifier % 3 == 0:
-                    spool.read(identifier, results.append)
+                    spool.read(identifier, results.append, not_expected)
                 if identifier % 5 == 0:
                     spool.delete([identifier])
-                    spool.read(identifier, results.append)
+                    spool.read(identifier, results.append, not_expected)
         expected: list[object] = []
         for identifier in range(1, 31):
             expected.append(True)
@@ -78,7 +82,7 @@ def test_all_calls_back_come_in_the_event_loop(tmp_path: Path) -> None:
         threads: set[int] = set()
         async with opened(tmp_path) as (spool, _):
             spool.write(1, "", "topic", some_messages(), lambda _: threads.add(threading.get_ident()))
-            spool.read(1, lambda _: threads.add(threading.get_ident()))
+            spool.read(1, lambda _: threads.add(threading.get_ident()), not_expected)
         return threads
 
     assert asyncio.run(main()) == {threading.get_ident()}

@@ -46,6 +46,10 @@ class Disk(NamedTuple):
     free: int
 
 
+def not_expected() -> None:
+    raise AssertionError("it can be read")
+
+
 async def filled(directory: Path, rows: int, bytes_each: int = 1000) -> None:
     """Make a spool of so many rows; row n has the messages of seed n."""
     async with opened(directory) as (spool, _):
@@ -73,7 +77,7 @@ def test_a_full_disk_refuses_all_that_follows_in_order(
             assert await write(1, BIG)
             faults.max_pages = 30
             write(2, BIG * 10)
-            spool.read(1, lambda messages: answers.append((-1, messages is not None)))
+            spool.read(1, lambda messages: answers.append((-1, messages is not None)), not_expected)
             write(3, 10)
             assert not await write(4, 10), "it would have fitted, and would have come before 2"
             assert answers == [(1, True), (2, False), (-1, True), (3, False), (4, False)]
@@ -242,16 +246,22 @@ def test_a_program_that_looks_into_the_file_is_in_the_way(tmp_path: Path) -> Non
 
 def test_a_directory_that_can_not_be_made(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
-    spool = Spool(tmp_path / "file")
-    with pytest.raises(SpoolUnavailable, match=re.escape(str(tmp_path / "file"))):
-        asyncio.run(spool.open())
-    assert asyncio.run(spool.close(1.0))
+    asyncio.run(unavailable(tmp_path / "file", re.escape(str(tmp_path / "file"))))
 
 
 def test_a_file_that_can_not_be_opened(tmp_path: Path) -> None:
     (tmp_path / "spool.db").mkdir()
-    with pytest.raises(SpoolUnavailable, match="unable to open"):
-        asyncio.run(Spool(tmp_path).open())
+    asyncio.run(unavailable(tmp_path, "unable to open"))
+
+
+async def unavailable(directory: Path, reason: str) -> None:
+    spool = Spool(directory)
+    with pytest.raises(SpoolUnavailable, match=reason):
+        await spool.open()
+    assert re.search(reason, spool.problem)
+    assert not await written(spool, 1, some_messages())
+    assert await read(spool, 1) is None
+    assert await spool.close(DEADLINE_S)
 
 
 @pytest.mark.parametrize("garbage", [b"not a database" * 1000, b"SQLite format 3\0" + b"\xff" * 9000])

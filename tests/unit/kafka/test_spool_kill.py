@@ -25,7 +25,7 @@ async def main():
             line = f"{number}\\n"
             spool.write(number, "", "topic", some_messages(20, number, 2000), lambda ok, line=line: say(ok, line))
         if number % 4 == 0:
-            spool.read(number, lambda messages: None)
+            spool.read(number, lambda messages: None, lambda: None)
         await asyncio.sleep(0.001)
 
 def say(ok, line):

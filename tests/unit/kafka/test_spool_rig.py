@@ -60,7 +60,7 @@ async def written(spool: Spool, identifier: int, messages: list[Message], topic:
 async def read(spool: Spool, identifier: int) -> list[Message] | None:
     """What a read is told."""
     answer: asyncio.Future[list[Message] | None] = asyncio.get_running_loop().create_future()
-    spool.read(identifier, answer.set_result)
+    spool.read(identifier, answer.set_result, lambda: answer.set_result(None))
     async with asyncio.timeout(DEADLINE_S):
         return await answer
 

@@ -201,7 +201,7 @@ WRONG = {
         "allowed: a whole number from 100 to 3600000"),
     "not finite": ({"stop-timeout": ["nan"]}, {},
         'stop-timeout: "nan" from the flag --stop-timeout is not a number of seconds; '
-        "allowed: a number of seconds from 0 to 3600"),
+        "allowed: a number of seconds from 1 to 3600"),
     "a choice": ({"profile": ["prod"]}, {},
         'profile: "prod" from the flag --profile is not known; allowed: production, development or local'),
     "a level": ({"verbosity": ["8"]}, {},
