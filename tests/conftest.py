@@ -17,10 +17,12 @@ _ALONE = (
     "faults",
     "integration/epics",
     "integration/service/test_endurance.py",
+    "integration/web",
+    "unit/observe/web/test_many.py",
     "unit/test_idle.py",
     "unit/test_ticker.py",
 )
-"""What measures time or CPU."""
+"""What measures time or CPU, and the browser, whose driver has an event loop in this thread."""
 
 
 @pytest.hookimpl(tryfirst=True)

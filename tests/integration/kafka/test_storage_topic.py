@@ -328,8 +328,8 @@ class TestCompaction:
         )
         for start in range(3):
             keep(odd_broker, topic, some(1_000 + start), some(1_200 - start))
-        # The last segment is never compacted, so another service begins one.
-        count = len(records(odd_broker, topic))
+        # The last segment is never compacted, so another service begins one; of the others, some may be gone already.
+        count = records(odd_broker, topic)[-1].offset + 1
 
         def compacted() -> bool:
             keep(odd_broker, topic, some(1), service="another")
