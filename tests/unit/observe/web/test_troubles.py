@@ -2,12 +2,14 @@
 
 import asyncio
 import logging
+import time
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
 from forwarder.faults import RepeatingFault
 from forwarder.model import Stream, Transport
+from forwarder.outbox import Lane
 from tests.unit.observe.web.rig import Api, Bench, served
 
 log = logging.getLogger("test")
@@ -26,6 +28,9 @@ class Sender:
 
     def problems(self) -> Mapping[str, str]:
         return self.in_trouble
+
+    def problem(self, lane: Lane) -> str:
+        return self.in_trouble.get(lane.topic, "")
 
 
 class Reader:
@@ -77,6 +82,30 @@ def test_a_topic_in_trouble_is_named_with_what_waits() -> None:
     bench.connect("A", 1.0)
     assert said(bench)["topic data: it does not exist"] == ("error", "2 messages wait.")
     assert not any("topic new" in title for title in said(bench))
+
+
+def test_the_topic_and_the_pvs_that_go_there_say_what_keeps_their_messages() -> None:
+    bench = Bench()
+    bench.senders = {"": (sender := Sender())}
+    bench.open("A")
+    bench.open("B", topic="other")
+    bench.connect("A", 1.0)
+    lane = bench.outbox.lane("", "data")
+    lane.collect(lambda key, count: 0, time.monotonic() - 30.0)
+    sender.in_trouble = {"data": "Kafka at broker:9092 is away: no answer"}
+
+    async def use(api: Api) -> None:
+        stuck, other = (await api.get("topics"))["topics"]
+        assert (stuck["problem"], other["problem"]) == ("Kafka at broker:9092 is away: no answer", None)
+        assert 30.0 <= stuck["oldest_s"] < 60.0
+        assert other["oldest_s"] == 0.0
+        (stream,) = (await api.get("pv", protocol="ca", name="A"))["streams"]
+        assert (stream["problem"], stream["waiting"]) == (stuck["problem"], lane.waiting)
+        assert stream["oldest_s"] >= stuck["oldest_s"]
+        (stream,) = (await api.get("pv", protocol="ca", name="B"))["streams"]
+        assert (stream["problem"], stream["waiting"]) == (None, 0)
+
+    served(bench, use)
 
 
 def test_what_kafka_refused_is_told_with_the_pv() -> None:
