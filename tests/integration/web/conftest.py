@@ -1,4 +1,7 @@
-"""One forwarder, its IOCs and one browser for all tests of the page."""
+"""One forwarder, its IOCs and one browser for all tests of a file.
+
+No longer than that: while playwright runs, this thread has an event loop that runs, and `asyncio.run` refuses to.
+"""
 
 from collections.abc import Iterator
 
@@ -9,13 +12,13 @@ from tests.support.browser import Browser
 from tests.support.kafka import Broker
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="module")
 def shared_site(kafka_broker: Broker) -> Iterator[Site]:
     with site(kafka_broker, "WEB") as here:
         yield here
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="module")
 def chromium() -> Iterator[Browser]:
     with Browser() as browser:
         yield browser
