@@ -27,9 +27,5 @@ def chromium() -> Iterator[Browser]:
 @pytest.fixture
 def browser(chromium: Browser, shared_site: Site) -> Iterator[Browser]:
     """Fails the test when a page complains or asks another host for anything."""
-    chromium.complaints.clear()
-    chromium.hosts.clear()
-    yield chromium
-    chromium.close_pages()
-    assert chromium.complaints == []
-    assert chromium.hosts <= {shared_site.url.removeprefix("http://")}
+    with chromium.faultless(shared_site.url):
+        yield chromium

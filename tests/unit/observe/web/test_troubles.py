@@ -10,7 +10,8 @@ from typing import Any
 from forwarder.faults import RepeatingFault
 from forwarder.model import Stream, Transport
 from forwarder.outbox import Lane
-from tests.unit.observe.web.rig import Api, Bench, served
+from forwarder.settings.load import load
+from tests.unit.observe.web.rig import Api, Bench, Subscriber, served
 
 log = logging.getLogger("test")
 
@@ -31,6 +32,17 @@ class Sender:
 
     def problem(self, lane: Lane) -> str:
         return self.in_trouble.get(lane.topic, "")
+
+
+class Counting(Subscriber):
+    """A client that has counted something."""
+
+    def __init__(self, counted: Mapping[str, int]) -> None:
+        super().__init__()
+        self._counted = counted
+
+    def counts(self) -> Mapping[str, int]:
+        return self._counted
 
 
 class Reader:
@@ -131,6 +143,24 @@ def test_streams_that_the_settings_do_not_allow_and_none_at_all() -> None:
     assert said(bench)["nothing is forwarded"][0] == "note"
     bench.control.restore((Stream("A", Transport.CA, "f999", "data"),), "the stored state")
     assert said(bench)["not served: 1 stream of an earlier run"][0] == "warning"
+
+
+def test_without_a_spool_a_kill_loses_what_waits() -> None:
+    bench = Bench()
+    assert "there is no spool" not in said(bench)
+    bench.settings = load({"config-topic": ["broker:9092/config"], "spool-directory": ["none"]}, {})
+    assert said(bench)["there is no spool"][0] == "note"
+
+
+def test_queues_of_pvaccess_that_were_full() -> None:
+    bench = Bench()
+    full = {"full_queues": 0}
+    bench.clients = {**bench.clients, Transport.PVA: Counting(full)}
+    assert not any("queue" in title for title in said(bench))
+    full["full_queues"] = 3
+    level, detail = said(bench)["a queue of pvAccess was full 3 times"]
+    assert level == "note"
+    assert "replaced by newer ones" in detail
 
 
 def test_the_disk_the_state_and_the_parts() -> None:
