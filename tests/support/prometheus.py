@@ -28,7 +28,9 @@ def _program(name: str) -> str:
 
 def promtool(*arguments: str, text: str | None = None) -> str:
     """What it says. Raises AssertionError with that if it finds fault."""
-    done = subprocess.run([_program("promtool"), *arguments], input=text, capture_output=True, text=True, timeout=60, check=False)
+    done = subprocess.run(
+        [_program("promtool"), *arguments], input=text, capture_output=True, text=True, timeout=60, check=False
+    )
     said = done.stdout + done.stderr
     assert done.returncode == 0, said
     return said

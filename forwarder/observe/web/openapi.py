@@ -172,6 +172,7 @@ _OVERVIEW = _object(
     alarms=_object("Connected PVs by the severity of their alarm.", **dict.fromkeys(SEVERITIES, _COUNT)),
     silent=_COUNT,
     with_losses=_COUNT,
+    losses={**_COUNTS, "description": "PVs with losses, by each reason that they have."},
     refused_streams=_COUNT,
     rates=_object("In a second.", received=_NUMBER_OR_NULL, acknowledged=_NUMBER_OR_NULL),
     latency_s=_or_null("number", description="From a message's coming to its acknowledgement, on average just now."),

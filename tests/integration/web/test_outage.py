@@ -107,6 +107,12 @@ def test_an_outage_is_seen_on_every_page_ends_there_too_and_every_message_is_acc
         for line in topics.locator("tbody tr").all():
             expect(line).to_contain_text("in trouble")
             expect(line).to_contain_text("dropped: memory full")
+        report = browser.open(f"{rig.url}/reports?report=dropped")
+        reason = report.get_by_role("navigation", name="Reasons").get_by_role("link", name=f"memory full {PVS}")
+        expect(reason).to_be_visible()
+        reason.click()
+        expect(report.locator("tbody tr")).to_have_count(PVS)
+        expect(report.locator("tbody tr").first).to_contain_text("memory full")
 
         rig.broker.start()
         expect(overview.locator("#troubles")).not_to_contain_text("is away", timeout=BACK_MS)

@@ -21,7 +21,7 @@ export function mount(root) {
   root.append(h("p", { class: "dim" }, "Where data goes: what Kafka has acknowledged, what waits for it, and what was given up."), lines.root);
   return keep(async () => {
     const { topics } = await get("topics");
-    topics.sort((one, other) => Boolean(other.problem) - Boolean(one.problem) || other.oldest_s - one.oldest_s || other.dropped - one.dropped || one.topic.localeCompare(other.topic));
+    topics.sort((one, other) => Boolean(other.problem) - Boolean(one.problem) || (other.oldest_s > LATE_S) - (one.oldest_s > LATE_S) || other.dropped - one.dropped || one.topic.localeCompare(other.topic));
     lines.set(topics);
   }, 2000);
 }
