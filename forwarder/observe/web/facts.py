@@ -62,7 +62,7 @@ class StreamFacts:
     """Why it can't be sent in this schema; empty when it can."""
     refused_updates: int
     dropped_unread: int
-    """Messages of the whole topic that were dropped on disk: some of them may have been this PV's."""
+    """Messages of the whole topic that were dropped and not read: some of them may have been this PV's."""
     waiting: int
     """Messages of the whole topic."""
     oldest_s: float

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import asdict
 from typing import Any
+from urllib.parse import urlencode
 
 from .facts import SEVERITIES, STATES, Facts, Level, Trouble
 from .sampler import LATELY_S, SILENT_S, Census, Sampler
@@ -77,7 +78,9 @@ def _of_drops(sampler: Sampler) -> Iterator[Trouble]:
             f"{more} of them in the last {minutes}."
             if more
             else f"None in the last {minutes}; counted since the start.",
-            link="topics" if reason in ("spool full", "spool damaged") else "pvs?dropped=any&sort=dropped&order=desc",
+            link="topics"
+            if reason in ("spool damaged", "spool unreadable")
+            else f"pvs?{urlencode({'dropped': reason})}&sort=dropped&order=desc",
         )
 
 

@@ -136,7 +136,7 @@ function ofKafka(pv) {
   }
   const unread = pv.streams.find((stream) => stream.dropped_unread);
   if (pv.dropped) reasons.push([h("b", {}, `${whole(pv.dropped)} did not go out: `), Object.entries(pv.dropped_by_reason).map(([name, count]) => `${name} (${whole(count)})`).join(", "), "."]);
-  else if (unread) reasons.push([h("b", {}, "Perhaps some values are missing: "), `${whole(unread.dropped_unread)} messages for ${unread.topic} were dropped from the disk, and whose they were is not known.`]);
+  else if (unread) reasons.push([h("b", {}, "Perhaps some values are missing: "), `${whole(unread.dropped_unread)} messages for ${unread.topic} were dropped on disk, and whose they were is not known.`]);
   return reasons;
 }
 
@@ -147,6 +147,6 @@ function notSent(stream) {
   if (stream.refused) parts.push(stream.refused);
   if (stream.problem) parts.push(stream.problem);
   if (stream.refused_updates) parts.push(`${whole(stream.refused_updates)} updates had no place in the schema`);
-  if (stream.dropped_unread) parts.push(`${whole(stream.dropped_unread)} messages of the whole topic were dropped from the disk; whose they were is not known`);
+  if (stream.dropped_unread) parts.push(`${whole(stream.dropped_unread)} messages of the whole topic were dropped on disk; whose they were is not known`);
   return parts.join("; ");
 }

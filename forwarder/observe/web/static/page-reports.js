@@ -14,7 +14,7 @@ const REPORTS = {
     "Connected, without an update for five minutes or more. Normal for what does not change; otherwise look at the record's SCAN, MDEL and ADEL.",
     (overview) => overview.silent],
   dropped: ["Dropped", { dropped: "any" }, "dropped", "desc",
-    "Updates or messages that did not go out, and why. What the spool dropped is counted by topic only: see Topics.",
+    "Updates or messages that did not go out, and why. Topics says of how many nobody knows whose they were.",
     (overview) => overview.with_losses],
   rates: ["Top rates", {}, "rate", "desc", "The PVs that update the most often.", () => null],
   storms: ["Connection losses", {}, "disconnects", "desc", "The PVs that were lost the most often.", () => null],

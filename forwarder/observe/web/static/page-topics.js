@@ -29,7 +29,7 @@ export function mount(root) {
 function problem(topic) {
   const parts = topic.problem ? [topic.problem] : [];
   for (const [reason, count] of Object.entries(topic.dropped_by_reason)) parts.push(`${whole(count)} dropped: ${reason}`);
-  if (topic.dropped_unread) parts.push(`whose ${whole(topic.dropped_unread)} of them were is not known: they were dropped from the disk unread`);
+  if (topic.dropped_unread) parts.push(`whose ${whole(topic.dropped_unread)} of them were is not known: what they were in was damaged, or too much was dropped to read it all`);
   if (topic.restamped) parts.push(`${whole(topic.restamped)} were told to Kafka with the time of now, because it did not accept theirs`);
   return parts.join("; ");
 }
