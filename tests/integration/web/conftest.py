@@ -8,13 +8,14 @@ from collections.abc import Iterator
 import pytest
 
 from tests.integration.web.rig import Site, site
+from tests.support import processes
 from tests.support.browser import Browser
 from tests.support.kafka import Broker
 
 
 @pytest.fixture(scope="module")
 def shared_site(kafka_broker: Broker) -> Iterator[Site]:
-    with site(kafka_broker, "WEB") as here:
+    with site(kafka_broker, "WEB") as here, processes.to_share(here.second_ioc):
         yield here
 
 
