@@ -61,7 +61,6 @@ class Describing:
             dropped.update(lane.dropped)
         condition = self._facts.condition()
         delivery = self._facts.lags.delivery
-        births = [b for lane in lanes if (b := lane.oldest_waiting(self._reporting.started_at)) is not None]
         return Totals(
             received=self._facts.pipeline.received,
             acknowledged=sum(lane.acknowledged for lane in lanes),
@@ -69,7 +68,7 @@ class Describing:
             waiting_bytes=sum(lane.waiting_bytes for lane in lanes),
             spooled_bytes=condition.spool_bytes,
             dropped=dict(dropped),
-            oldest_s=round(max(0.0, time.monotonic() - min(births)), 3) if births else 0.0,
+            oldest_s=self.oldest_s(lanes),
             delivered=sum(delivery.counts),
             delivery_s=delivery.sum,
             busy=condition.busy,
@@ -122,7 +121,6 @@ class Describing:
         return broker or ",".join(self._facts.settings.output.brokers)
 
     def _topic(self, lane: Lane) -> TopicFacts:
-        sender = self._facts.senders.get(lane.broker)
         return TopicFacts(
             broker=lane.broker,
             cluster=self.cluster(lane.broker),
@@ -136,8 +134,19 @@ class Describing:
             dropped=lane.dropped,
             dropped_unread=lane.dropped_unread,
             restamped=lane.restamped,
-            problem=sender.problems().get(lane.topic, "") if sender else "",
+            oldest_s=self.oldest_s([lane]),
+            problem=self.problem(lane),
         )
+
+    def problem(self, lane: Lane) -> str:
+        """Why messages for this topic do not get to Kafka now; empty where nothing is known of."""
+        sender = self._facts.senders.get(lane.broker)
+        return "" if sender is None else sender.problem(lane)
+
+    def oldest_s(self, lanes: Iterable[Lane]) -> float:
+        """Age of the oldest message that waits for one of these topics."""
+        births = [b for lane in lanes if (b := lane.oldest_waiting(self._reporting.started_at)) is not None]
+        return round(max(0.0, time.monotonic() - min(births)), 3) if births else 0.0
 
 
 class DescribedPv:
@@ -272,6 +281,9 @@ class DescribedPv:
                 refused=output.refused,
                 refused_updates=output.refused_updates(route.received),
                 dropped_unread=output.lane.dropped_unread,
+                waiting=output.lane.waiting,
+                oldest_s=self._describing.oldest_s([output.lane]),
+                problem=self._describing.problem(output.lane),
             )
             for output in route.outputs
         ]

@@ -89,7 +89,7 @@ class Account:
         self.dropped: Counter[str] = Counter()
         """Messages given up, by reason."""
         self.dropped_by_key: dict[str, Counter[bytes]] = {}
-        """The same by reason and key, without those that were dropped on disk: nobody reads them for their keys."""
+        """The same by reason and key, without those on disk that could not be read, or not soon enough."""
         self.restamped = 0
         """Messages whose time the broker did not accept, and that were given the time of now in Kafka."""
         self.waiting_bytes: int = 0
@@ -104,15 +104,19 @@ class Account:
     def drop(self, reason: str, messages: list[Message]) -> None:
         """Count messages that are given up."""
         self.dropped[reason] += len(messages)
+        self.attribute(reason, messages)
+
+    def attribute(self, reason: str, messages: list[Message]) -> None:
+        """These are messages that are counted as given up already."""
         self.dropped_by_key.setdefault(reason, Counter()).update(map(_key, messages))
 
     def losses(self, key: bytes) -> dict[str, int]:
-        """How many messages with this key were given up, by reason; those on disk are in none."""
+        """How many messages with this key were given up, by reason, as far as that is known."""
         return {reason: count for reason, keys in self.dropped_by_key.items() if (count := keys[key])}
 
     @property
     def dropped_unread(self) -> int:
-        """Messages that were given up on disk, whose keys nobody knows."""
+        """Messages that were given up, and whose keys nobody knows."""
         return self.dropped.total() - sum(keys.total() for keys in self.dropped_by_key.values())
 
     def settle(self, row: Row | None, count: int) -> None:

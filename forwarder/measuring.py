@@ -17,7 +17,7 @@ MOST_TOPICS = 200
 OTHERS = "others"
 _OUTPUT = "output"
 """What the default cluster is called, which has no name in the outbox."""
-_DROPPED = ("memory full", "spool full", "spool damaged", *dict.fromkeys(REASONS.values()))
+_DROPPED = ("memory full", "spool full", "spool damaged", "spool unreadable", *dict.fromkeys(REASONS.values()))
 """The reasons there are: each is told from the start, because what grows from nothing looks to Prometheus as if it had
 always been there."""
 

@@ -21,6 +21,10 @@ _TRY_AGAIN_S = 1.0
 """How long nothing is written after a write has failed."""
 _GIVE_UP_S = 30.0
 """How long a disk may be unreadable: all that came later waits for what is there, and goes on without it then."""
+_ASKED_AT_ONCE = 8
+"""So many dropped rows are read for their keys at a time, and of others it stays unknown whose they were: what is to be
+written must not wait long."""
+_SPOOL_FULL = "spool full"
 _FULL = 0.5
 """Part of the memory for waiting messages from which on all goes to disk, however young it is."""
 
@@ -75,6 +79,8 @@ class Spooling:
         """On disk, about."""
         self.pending = 0
         """Rows that are being written."""
+        self._asking = 0
+        """Dropped rows that are being read."""
         self._now = 0.0
         self._write_at = self._read_at = 0.0
         self._unreadable_since: float | None = None
@@ -176,11 +182,26 @@ class Spooling:
         lanes = list(self._outbox) if excess > 0 else []
         while excess > 0 and lanes:
             lane = max(lanes, key=lambda lane: len(lane.rows))
-            freed = lane.drop_row("spool full")
+            freed = lane.drop_row(_SPOOL_FULL)
             if not freed:
                 lanes.remove(lane)
+                continue
             excess -= freed
+            self._ask_whose(lane, lane.finished[-1])
             self._delete(lane)
+
+    def _ask_whose(self, lane: Lane, row: Row) -> None:
+        """Have a dropped row read for its keys: the disk does that before it deletes what is asked for later."""
+        if self._asking < _ASKED_AT_ONCE:
+            self._asking += 1
+            found = partial(self._found_whose, lane, row.left)
+            self._disk.read(row.identifier, found, partial(found, None))
+
+    def _found_whose(self, lane: Lane, dropped: int, messages: list[Message] | None) -> None:
+        self._asking -= 1
+        # Of a row that is damaged, or not as it is remembered, nobody knows.
+        if messages is not None and len(messages) == dropped:
+            lane.attribute(_SPOOL_FULL, messages)
 
 
 class _Written:

@@ -31,8 +31,8 @@ def _of_kafka(facts: Facts) -> Iterator[Trouble]:
         if refused := sender.refused_pvs:
             name, reason = next(reversed(refused.items()))
             yield Trouble(
-                Level.WARNING,
-                f"Kafka refused messages of {_count(len(refused), 'PV')}",
+                Level.NOTE,
+                "Kafka has refused messages",
                 f"The last was of {name}, for {reason}.",
                 link="pvs?dropped=any&sort=dropped&order=desc",
             )
@@ -56,7 +56,7 @@ def _of_commands(facts: Facts) -> Iterator[Trouble]:
     if refused or counts.refused_streams:
         yield Trouble(
             Level.NOTE,
-            f"refused: {_count(refused, 'command')}, {_count(counts.refused_streams, 'stream')}",
+            f"refused since the start: {_count(refused, 'command')}, {_count(counts.refused_streams, 'stream')}",
             f"The last: {counts.last_refusal}",
             link="commands",
         )
@@ -76,7 +76,7 @@ def _of_streams(facts: Facts) -> Iterator[Trouble]:
     if merged:
         yield Trouble(
             Level.NOTE,
-            f"a queue of pvAccess was full {merged} times",
+            f"queues of pvAccess were full {merged} times since the start",
             "Updates came faster than they were taken, and some were replaced by newer ones.",
         )
 
@@ -99,7 +99,7 @@ def _of_the_service(condition: Condition, has_spool: bool) -> Iterator[Trouble]:
         yield Trouble(
             Level.WARNING,
             "what waits for Kafka goes to disk",
-            f"{condition.spool_bytes / 1e6:.1f} MB are there; all is sent in order when Kafka takes it.",
+            f"{_size(condition.spool_bytes)} are there; all is sent in order when Kafka takes it.",
             link="topics",
         )
     if condition.storage_problem is None:
@@ -110,6 +110,10 @@ def _of_the_service(condition: Condition, has_spool: bool) -> Iterator[Trouble]:
     if deaths := +Counter(condition.deaths):
         parts = ", ".join(f"{name} ({count})" for name, count in deaths.items())
         yield Trouble(Level.WARNING, "parts of the service died and were started again", f"{parts}. The log says why.")
+
+
+def _size(size_bytes: int) -> str:
+    return f"{size_bytes / 1e6:.1f} MB" if size_bytes >= 1e6 else f"{size_bytes / 1e3:.1f} kB"
 
 
 def _count(number: int, noun: str) -> str:

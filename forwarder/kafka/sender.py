@@ -140,6 +140,17 @@ class Sender:
             if not lane.partitions or self._in_trouble(lane.topic)
         }
 
+    def problem(self, lane: Lane) -> str:
+        """Why messages of one of its lanes do not get to Kafka now; empty where nothing is known of."""
+        if self._away.count:
+            return _said(self._away)
+        if not lane.partitions or self._in_trouble(lane.topic):
+            return self._problem(lane.topic)
+        faults = [self._partition_faults.get(queue) for queue in lane.partitions]
+        leaders = {self._cluster.leader(lane.topic, queue.partition) for queue in lane.partitions}
+        faults += [self._broker_faults.get(leader) for leader in leaders if leader is not None]
+        return next((_said(fault) for fault in faults if fault is not None and fault.count), "")
+
     @property
     def connections_opened(self) -> int:
         """Connections to brokers of its cluster, since the start: more than there are brokers when some were lost."""
@@ -148,6 +159,9 @@ class Sender:
     def faults(self) -> list[RepeatingFault]:
         """What is wrong now with the cluster as a whole, the worst first; topics have `problems`."""
         brokers = [fault for broker, fault in self._broker_faults.items() if self._cluster.knows(broker)]
+        if self._away.count:
+            # It says the same of all of them.
+            brokers.clear()
         faults = [self._away, self._full, *brokers, *self._partition_faults.values()]
         return [fault for fault in faults if fault.count]
 
@@ -380,6 +394,10 @@ class Sender:
         if error is None:
             return "not known yet"
         return words_of(error, "written to")
+
+
+def _said(fault: RepeatingFault) -> str:
+    return f"{fault.what}: {fault.reason}"
 
 
 def _requests(partitions: list[Partition]) -> Iterator[list[Partition]]:

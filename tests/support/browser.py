@@ -1,6 +1,8 @@
 """A headless Chromium that looks at the service's page, and notes what a page should never do."""
 
 import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from types import TracebackType
 from typing import Any, Self
 from urllib.parse import urlsplit
@@ -48,9 +50,16 @@ class Browser:
         page.goto(url)
         return page
 
-    def close_pages(self) -> None:
+    @contextmanager
+    def faultless(self, url: str) -> Iterator[None]:
+        """Pages that are opened meanwhile are closed then; none may have complained, nor asked anybody but this one."""
+        self.complaints.clear()
+        self.hosts.clear()
+        yield
         for context in self._browser.contexts:
             context.close()
+        assert self.complaints == []
+        assert self.hosts <= {urlsplit(url).netloc}
 
     def __enter__(self) -> Self:
         program = shutil.which("chromium") or shutil.which("chromium-browser")

@@ -1,6 +1,8 @@
 """A real Prometheus, and promtool: Debian's package `prometheus` has both."""
 
 import json
+import os
+import shutil
 import subprocess
 import tempfile
 import urllib.parse
@@ -18,9 +20,17 @@ _READY_WITHIN_S = 30.0
 _ANSWER_WITHIN_S = 10.0
 
 
+def _program(name: str) -> str:
+    """Where it is: installed, or where tests/support/need.sh has put it."""
+    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "epics-kafka-forwarder"
+    return shutil.which(name) or str(cache / "prometheus" / name)
+
+
 def promtool(*arguments: str, text: str | None = None) -> str:
     """What it says. Raises AssertionError with that if it finds fault."""
-    done = subprocess.run(["promtool", *arguments], input=text, capture_output=True, text=True, timeout=60, check=False)
+    done = subprocess.run(
+        [_program("promtool"), *arguments], input=text, capture_output=True, text=True, timeout=60, check=False
+    )
     said = done.stdout + done.stderr
     assert done.returncode == 0, said
     return said
@@ -50,7 +60,7 @@ class Prometheus(Server):
         return spawn(
             "prometheus",
             [
-                "prometheus",
+                _program("prometheus"),
                 f"--config.file={self._configuration}",
                 f"--storage.tsdb.path={self._folder.name}/data",
                 f"--web.listen-address={LOOPBACK}:{self.port}",

@@ -116,6 +116,7 @@ class Api:
             "dropped_by_reason": dict(topic.dropped),
             "dropped_unread": topic.dropped_unread,
             "restamped": topic.restamped,
+            "oldest_s": topic.oldest_s,
             "problem": topic.problem or None,
         }
 

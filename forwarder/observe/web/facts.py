@@ -62,7 +62,13 @@ class StreamFacts:
     """Why it can't be sent in this schema; empty when it can."""
     refused_updates: int
     dropped_unread: int
-    """Messages of the whole topic that were dropped on disk: some of them may have been this PV's."""
+    """Messages of the whole topic that were dropped and not read: some of them may have been this PV's."""
+    waiting: int
+    """Messages of the whole topic."""
+    oldest_s: float
+    """Age of the oldest of them; 0 when none waits."""
+    problem: str
+    """Why messages for the topic do not get to Kafka now; empty where nothing is known of."""
 
 
 class Outlet(Protocol):
@@ -208,8 +214,10 @@ class TopicFacts:
     dropped: Mapping[str, int]
     dropped_unread: int
     restamped: int
+    oldest_s: float
+    """Age of the oldest message that waits; 0 when none does."""
     problem: str
-    """Why it can't be sent to; empty when it can."""
+    """Why messages do not get there now; empty where nothing is known of."""
 
 
 @dataclass(frozen=True, slots=True)

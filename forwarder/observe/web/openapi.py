@@ -41,6 +41,8 @@ _NUMBER: Schema = {"type": "number"}
 _TEXT_OR_NULL = _or_null("string")
 _NUMBER_OR_NULL = _or_null("number")
 _TIME = _or_null("string", description="UTC in ISO 8601 with nine digits of a second; null where there is none.")
+_OLDEST: Schema = {"type": "number", "minimum": 0, "description": "Age of the oldest message that waits; 0: none does."}
+_PROBLEM = _or_null("string", description="Why messages do not get to Kafka now; null where nothing is known of.")
 _STATE: Schema = {"type": "string", "enum": list(STATES)}
 _COUNTS: Schema = {"type": "object", "additionalProperties": _COUNT}
 
@@ -104,6 +106,9 @@ _WHOLE: dict[str, Schema] = _ROW | {
             refused=_TEXT_OR_NULL,
             refused_updates=_COUNT,
             dropped_unread={**_COUNT, "description": "Of the whole topic: dropped on disk, not known whose they were."},
+            waiting={**_COUNT, "description": "Messages of the whole topic."},
+            oldest_s=_OLDEST,
+            problem=_PROBLEM,
         )
     ),
 }
@@ -122,7 +127,8 @@ _TOPIC = _object(
     dropped_by_reason=_COUNTS,
     dropped_unread=_COUNT,
     restamped=_COUNT,
-    problem=_TEXT_OR_NULL,
+    oldest_s=_OLDEST,
+    problem=_PROBLEM,
 )
 _COMMAND = _object(
     "One command and what came of it.",
@@ -166,6 +172,7 @@ _OVERVIEW = _object(
     alarms=_object("Connected PVs by the severity of their alarm.", **dict.fromkeys(SEVERITIES, _COUNT)),
     silent=_COUNT,
     with_losses=_COUNT,
+    losses={**_COUNTS, "description": "PVs with losses, by each reason that they have."},
     refused_streams=_COUNT,
     rates=_object("In a second.", received=_NUMBER_OR_NULL, acknowledged=_NUMBER_OR_NULL),
     latency_s=_or_null("number", description="From a message's coming to its acknowledgement, on average just now."),

@@ -3,9 +3,10 @@
 from collections.abc import Iterator
 from dataclasses import asdict
 from typing import Any
+from urllib.parse import urlencode
 
 from .facts import SEVERITIES, STATES, Facts, Level, Trouble
-from .sampler import SILENT_S, Census, Sampler
+from .sampler import LATELY_S, SILENT_S, Census, Sampler
 
 
 def overview(facts: Facts, sampler: Sampler) -> dict[str, Any]:
@@ -21,6 +22,7 @@ def overview(facts: Facts, sampler: Sampler) -> dict[str, Any]:
         "alarms": {severity: census.severities[number] for number, severity in enumerate(SEVERITIES)},
         "silent": census.silent,
         "with_losses": census.with_losses,
+        "losses": dict(census.losses),
         "refused_streams": census.refused_streams,
         "rates": {
             "received": round(last.received_rate, 1) if last else None,
@@ -67,13 +69,18 @@ def _of_drops(sampler: Sampler) -> Iterator[Trouble]:
     lately = sampler.dropped_lately()
     if not sampler.moments:
         return
+    minutes = f"{LATELY_S / 60:g} minutes"
     for reason, count in sampler.moments[-1].totals.dropped.items():
         more = lately.get(reason, 0)
         yield Trouble(
             Level.ERROR if more else Level.NOTE,
             f"{count} {'message' if count == 1 else 'messages'} dropped: {reason}",
-            f"{more} of them in the last minutes." if more else "None in the last minutes; counted since the start.",
-            link="topics" if reason in ("spool full", "spool damaged") else "pvs?dropped=any&sort=dropped&order=desc",
+            f"{more} of them in the last {minutes}."
+            if more
+            else f"None in the last {minutes}; counted since the start.",
+            link="topics"
+            if reason in ("spool damaged", "spool unreadable")
+            else f"pvs?{urlencode({'dropped': reason})}&sort=dropped&order=desc",
         )
 
 

@@ -68,6 +68,9 @@ def whole(pv: Pv, sampler: Sampler, facts: Facts) -> dict[str, Any]:
                 "refused": stream.refused or None,
                 "refused_updates": stream.refused_updates,
                 "dropped_unread": stream.dropped_unread,
+                "waiting": stream.waiting,
+                "oldest_s": stream.oldest_s,
+                "problem": stream.problem or None,
             }
             for stream in pv.streams()
         ],

@@ -21,6 +21,8 @@ _UNREAD_S = 10.0
 _MEMORY_S = 5.0
 """A rate is that of about this long."""
 _REMEMBERED = 400
+LATELY_S = 600.0
+"""How long something that is over is still told as news."""
 SILENT_S = 300.0
 """A connected PV without an update for so long is counted as silent."""
 
@@ -60,6 +62,8 @@ class Census:
     """Of those that are connected."""
     silent: int = 0
     with_losses: int = 0
+    losses: Counter[str] = field(default_factory=Counter[str])
+    """PVs with losses, by each reason that they have."""
     refused_streams: int = 0
     streams: Counter[tuple[str, str]] = field(default_factory=Counter[tuple[str, str]])
     """By the cluster's name in streams, and topic."""
@@ -152,10 +156,12 @@ class Sampler:
         )
 
     def dropped_lately(self) -> dict[str, int]:
-        """Messages that were dropped since the oldest look that is remembered, by reason."""
+        """Messages that were dropped in the last LATELY_S, by reason."""
         if not self.moments:
             return {}
-        first, last = self.moments[0].totals.dropped, self.moments[-1].totals.dropped
+        newest = self.moments[-1]
+        oldest = next(each for each in self.moments if newest.time_s - each.time_s <= LATELY_S)
+        first, last = oldest.totals.dropped, newest.totals.dropped
         return {reason: more for reason, count in last.items() if (more := count - first.get(reason, 0))}
 
     def series(self) -> dict[str, list[Any]]:
@@ -178,7 +184,9 @@ def _count(census: Census, pv: Pv, unchanged_s: float) -> None:
     if state == "connected":
         census.severities[pv.severity] += 1
         census.silent += unchanged_s >= SILENT_S
-    census.with_losses += bool(pv.losses())
+    if losses := pv.losses():
+        census.with_losses += 1
+        census.losses.update(losses.keys())
     for outlet in pv.outlets:
         census.streams[outlet.stream.broker, outlet.stream.topic] += 1
         census.refused_streams += bool(outlet.refused)

@@ -96,10 +96,17 @@ def test_a_broker_that_freezes_for_longer_than_the_timeout_gets_all_once(
                     await until(lambda: "is away" in caplog.text, "it is told that Kafka is away")
                     await until(lambda: rig.sender.requests >= requests + 3, "it is tried again")
                     assert time.monotonic() - frozen_at > 0.5
+                    # A request that timed out has told of the broker; once all are known to be away, that is said once.
+                    away = f"Kafka at {mortal_broker.address} is away"
+                    await until(lambda: away in {fault.what for fault in rig.sender.faults()}, "all of it is away")
+                    assert [fault.what for fault in rig.sender.faults()] == [away]
+                    assert rig.sender.problem(rig.lane(topic)).startswith(f"{away}: ")
                 finally:
                     mortal_broker.thaw()
                 before = rig.lane(topic).acknowledged
                 await until(lambda: rig.lane(topic).acknowledged > before + 500, "messages arrive again")
+                await until(lambda: not rig.sender.faults(), "all is well again")
+                assert rig.sender.problem(rig.lane(topic)) == ""
             await rig.acknowledged()
             sent = count()
             assert balanced(rig)

@@ -5,14 +5,12 @@ import os
 import signal
 import sys
 import time
-from collections import defaultdict
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
 from urllib.error import URLError
 
 import pytest
-from prometheus_client.parser import text_string_to_metric_families
 from streaming_data_types.fbschemas.forwarder_config_update_fc00.Protocol import Protocol
 from streaming_data_types.fbschemas.forwarder_config_update_fc00.UpdateType import UpdateType
 from streaming_data_types.forwarder_config_update_fc00 import StreamInfo, serialise_fc00
@@ -30,6 +28,7 @@ from tests.support.kafka import Broker
 from tests.support.ports import LOOPBACK, free_port
 from tests.support.processes import spawn
 from tests.support.prometheus import Prometheus, promtool
+from tests.support.scrape import Scrape
 from tests.support.waiting import wait_until
 
 ALERTS = Path(__file__).parents[3] / "deploy/prometheus/alerts.yml"
@@ -40,21 +39,6 @@ DATABASE = "\n".join(
 )
 PATIENCE_S = 30.0
 LOAD_S = 2.5
-
-
-class Scrape:
-    """What one scrape says."""
-
-    def __init__(self, text: str) -> None:
-        self._values: defaultdict[str, list[tuple[dict[str, str], float]]] = defaultdict(list)
-        for family in text_string_to_metric_families(text):
-            for sample in family.samples:
-                self._values[sample.name].append((sample.labels, sample.value))
-
-    def total(self, name: str, **labels: str) -> float:
-        """The sum of all series with these labels."""
-        found = self._values[f"forwarder_{name}"]
-        return sum(value for has, value in found if labels.items() <= has.items())
 
 
 class Watched:
@@ -109,13 +93,6 @@ def watched(kafka_broker: Broker, loaded_ioc: EpicsIoc) -> Iterator[Watched]:
         yield Watched(process, port, data)
 
 
-def balance(scrape: Scrape, topic: str) -> float:
-    """What is missing in the account of a topic's messages."""
-    came = scrape.total("messages_appended_total", topic=topic) + scrape.total("messages_restored_total", topic=topic)
-    known = ("messages_acknowledged_total", "messages_waiting", "messages_dropped_total")
-    return came - sum(scrape.total(name, topic=topic) for name in known)
-
-
 def test_the_equation_holds_in_every_scrape_while_streams_come_and_go(watched: Watched) -> None:
     watched.process.order(UpdateType.ADD, watched.streams(0, PVS))
     watched.scrape_when(lambda s: s.total("pvs", state="connected") == PVS, "all PVs are connected")
@@ -132,7 +109,7 @@ def test_the_equation_holds_in_every_scrape_while_streams_come_and_go(watched: W
     for scrape in scrapes:
         received = scrape.total("updates_received_total", protocol="ca")
         for topic, schema in zip(watched.topics, ("f142", "f144"), strict=True):
-            assert balance(scrape, topic) == 0
+            assert scrape.came(topic) == scrape.known(topic)
             # Each update is one message in each topic; what else was made of the PVs comes on top.
             assert received <= scrape.total("messages_appended_total", topic=topic)
             sent = scrape.total("messages_acknowledged_total", topic=topic, schema=schema)

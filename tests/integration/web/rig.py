@@ -3,7 +3,7 @@
 import json
 import urllib.request
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlencode
@@ -38,10 +38,6 @@ SECOND = """
 record(calc, "IN:DEMO:MOT:MTR0101") { field(SCAN, ".5 second") field(CALC, "100+RNDM") field(EGU, "mm") }
 record(ai, "IN:DEMO:MOT:MTR0102") { field(VAL, "17.25") field(PINI, "YES") field(EGU, "mm") }
 """
-THIRD = """
-record(ai, "IN:DEMO:LOST1") { field(VAL, "17.25") field(PINI, "YES") field(EGU, "mm") }
-record(ai, "IN:DEMO:LOST2") { field(VAL, "1") field(PINI, "YES") }
-"""
 SPECTRUM = [float(100 - (place - 30) ** 2 / 4 if abs(place - 30) < 20 else 0) for place in range(64)]
 
 BLOCKS = ("TEMP1", "STEP", "FIELD", "SHUTTER", "SAMPLE", "SPECTRUM")
@@ -57,8 +53,7 @@ class Site:
     broker: Broker
     ioc: EpicsIoc
     second_ioc: EpicsIoc
-    third_ioc: EpicsIoc
-    """Not running, unless a test lets it."""
+    """A test may kill it, and has to start it again."""
     topic: str
 
     def ask(self, path: str, **parameters: Any) -> dict[str, Any]:
@@ -85,18 +80,17 @@ def site(broker: Broker, prefix: str = "DEMO") -> Iterator[Site]:
         assert topic is not None
         broker.create_topic(topic)
     port = free_port()
-    third = EpicsIoc(THIRD)
-    with closing(third), EpicsIoc(FIRST) as ioc, EpicsIoc(SECOND) as second:
+    with EpicsIoc(FIRST) as ioc, EpicsIoc(SECOND) as second:
         process = ForwarderProcess(
             broker.address,
             topics,
             service_id=f"{prefix.lower()}-forwarder",
-            ca_addresses=[ioc.ca_address, second.ca_address, third.ca_address],
+            ca_addresses=[ioc.ca_address, second.ca_address],
             pva_addresses=[ioc.pva_address],
             flags=["--http", f"{LOOPBACK}:{port}", "--never-connected-after", "2", "--status-interval", "1000"],
         )
         with process:
-            here = Site(f"http://{LOOPBACK}:{port}", process, broker, ioc, second, third, data)
+            here = Site(f"http://{LOOPBACK}:{port}", process, broker, ioc, second, data)
             ioc.put(f"{PREFIX}SPECTRUM", SPECTRUM)
             process.order(UpdateType.ADD, [*(_block(name, data) for name in BLOCKS), *_others(data)])
             wait_until(

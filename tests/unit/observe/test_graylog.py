@@ -170,8 +170,13 @@ def test_what_finds_no_room_is_counted_and_told_when_it_is_back(
     assert arrived[:50] == [f"number {number}" for number in range(50)]
 
 
-def test_one_that_hangs_keeps_nobody_waiting(capsys: pytest.CaptureFixture[str]) -> None:
+def test_one_that_hangs_keeps_nobody_waiting(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     """It accepts and reads nothing. What is logged is more than all buffers between take."""
+    # Who waited would wait for so long: far longer than a busy machine makes anybody wait.
+    patience_s = 1.5
+    monkeypatch.setattr(graylog_link, "_TIMEOUT_S", patience_s)
     longest = 0.0
     lines: list[str] = []
     with TcpGraylog(hangs=True) as hung:
@@ -185,8 +190,8 @@ def test_one_that_hangs_keeps_nobody_waiting(capsys: pytest.CaptureFixture[str])
             wait_until(lambda: hung.connections > 1, 30, what="it is tried again")
             stopping = time.monotonic()
         assert time.monotonic() - stopping < 3
-        assert time.monotonic() - begin > 0.3
-    assert longest < 0.25, "a call waits for Graylog"
+        assert time.monotonic() - begin > patience_s
+    assert longest < 0.8 * patience_s, "a call waits for Graylog"
     assert any("records were not sent to Graylog" in line for line in said(capsys, lines))
 
 

@@ -16,7 +16,9 @@ function say(error) {
   const clock = (when) => when.toLocaleTimeString(undefined, { hourCycle: "h23" });
   live().classList.toggle("away", Boolean(error));
   const since = lastAnswer ? `, what you see is of ${clock(lastAnswer)}` : "";
-  live().textContent = error ? `no answer${since}` : "live";
+  const text = error ? `no answer${since}` : "live";
+  // Who has it read aloud is told of changes only.
+  if (live().textContent !== text) live().textContent = text;
   live().title = error ? String(error.message ?? error) : "";
 }
 

@@ -24,7 +24,7 @@ function draw() {
   const [title, page] = here === "pv" ? [asked.name ?? "PV", pv] : PAGES[here] ?? PAGES[""];
   document.title = `${title} – Forwarder`;
   nav.replaceChildren(...Object.entries(PAGES).map(([path, [label]]) => h("a", { href: path || ".", "aria-current": path === here ? "page" : null }, label)));
-  main.replaceChildren();
+  main.replaceChildren(page === pv ? "" : h("h1", { class: "unseen" }, title));
   shown = page.mount(main, asked, change);
 }
 

@@ -36,6 +36,8 @@ export function chart({ title, names, values, tall = false, overTime = true, ste
     root,
     set(fresh) {
       data = fresh;
+      const newest = names.map((name, at) => `${name} ${data[at + 1].length ? values(data[at + 1].at(-1)) || "none" : "none"}`);
+      box.setAttribute("aria-label", overTime ? `${title}; now: ${newest.join(", ")}` : title);
       if (plot) plot.setData(data);
       else if (data[0].length) make();
     },

@@ -1,6 +1,9 @@
 // Numbers and times for people.
 import { h } from "./dom.js";
 
+// How long a message may wait until that is late: far longer than a beat, a request and a retry.
+export const LATE_S = 5;
+
 const clock = new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-digit", second: "2-digit", hourCycle: "h23" });
 const date = new Intl.DateTimeFormat(undefined, { year: "numeric", month: "2-digit", day: "2-digit" });
 const zone = new Intl.DateTimeFormat(undefined, { timeZoneName: "short" });

@@ -1,7 +1,7 @@
 import { get, keep } from "./api.js";
 import { chart } from "./charts.js";
 import { alarmBadge, h, show, stateBadge } from "./dom.js";
-import { ago, duration, milliseconds, rate, time, whole, zoneName } from "./format.js";
+import { ago, duration, LATE_S, milliseconds, plural, rate, time, whole, zoneName } from "./format.js";
 import { table } from "./table.js";
 
 const KEPT = 1800;
@@ -39,9 +39,9 @@ export function mount(root, asked) {
 
   function draw(pv) {
     show(head, h("h1", { class: "mono" }, pv.name), stateBadge(pv.state), h("span", { class: "badge" }, pv.protocol.toUpperCase()), pv.state === "connected" && pv.alarm && alarmBadge(pv.alarm));
-    const reason = explained(pv);
-    why.hidden = !reason;
-    show(why, reason);
+    const reasons = explained(pv);
+    why.hidden = !reasons.length;
+    show(why, reasons);
     show(now, newest(pv));
     plot(pv);
     show(facts, pairs({
@@ -51,7 +51,7 @@ export function mount(root, asked) {
       choices: pv.choices.length ? pv.choices.map((choice, at) => `${at} = ${choice}`).join(", ") : null,
       updates: `${whole(pv.received)} received, ${pv.rate === null ? "rate not known yet" : `${rate(pv.rate)} a second`}`,
       silent: pv.silent_s > 10 ? `no update for about ${duration(pv.silent_s)}` : null,
-      "not sent": pv.dropped ? h("ul", { class: "plain" }, Object.entries(pv.dropped_by_reason).map(([name, count]) => h("li", {}, `${whole(count)}: ${name}`))) : "nothing",
+      "not sent": pv.dropped ? h("ul", { class: "plain" }, Object.entries(pv.dropped_by_reason).map(([name, count]) => h("li", {}, `${whole(count)}: ${name}`))) : pv.streams.some((stream) => stream.dropped_unread) ? "not known" : "nothing",
       "last error": pv.error ? [pv.error.text, " ", pv.error.time ? h("span", { class: "dim" }, time(pv.error.time)) : ""] : "none",
     }));
     show(connection, pairs({
@@ -115,23 +115,38 @@ function newest(pv) {
   ];
 }
 
-// The first thing a scientist asks, in words.
+// The first thing a scientist asks, in words: why the PV has no values, then why they are not in Kafka.
 function explained(pv) {
+  return [ofThePv(pv), ...ofKafka(pv)].filter(Boolean).map((reason) => h("div", {}, reason));
+}
+
+function ofThePv(pv) {
   const lost = pv.events.find((event) => event.state === "disconnected");
   if (pv.state === "disconnected") return [h("b", {}, "No values come: "), `the connection was lost ${ago(pv.lost_at)}`, lost?.reason ? `, ${lost.reason}` : "", ". It is searched until it is back. Ask whoever runs the IOC", pv.server ? ` at ${pv.server}` : "", "."];
   if (pv.state === "never_connected") return [h("b", {}, "No values come: "), "no IOC has ever offered this PV at the addresses that are searched. Is the name right? Is the IOC up, and its address in the list below?"];
-  const refused = pv.streams.find((stream) => stream.refused);
-  if (refused) return [h("b", {}, `Values do not go to ${refused.topic}: `), refused.refused];
-  const unread = pv.streams.find((stream) => stream.dropped_unread);
-  if (pv.dropped) return [h("b", {}, `${whole(pv.dropped)} did not go out: `), Object.entries(pv.dropped_by_reason).map(([name, count]) => `${name} (${whole(count)})`).join(", "), "."];
-  if (unread) return [h("b", {}, "Perhaps some values are missing: "), `${whole(unread.dropped_unread)} messages for ${unread.topic} were dropped from the disk, and whose they were is not known.`];
   return null;
 }
+
+function ofKafka(pv) {
+  const reasons = [];
+  for (const stream of pv.streams) {
+    if (stream.refused) reasons.push([h("b", {}, `Values do not go to ${stream.topic}: `), stream.refused]);
+    else if (stream.problem) reasons.push([h("b", {}, `Values do not arrive in ${stream.topic} now: `), stream.problem, waits(stream)]);
+    else if (stream.oldest_s > LATE_S) reasons.push([h("b", {}, `Values are late in ${stream.topic}: `), `the oldest of what waits came ${duration(stream.oldest_s)} ago`, waits(stream)]);
+  }
+  const unread = pv.streams.find((stream) => stream.dropped_unread);
+  if (pv.dropped) reasons.push([h("b", {}, `${whole(pv.dropped)} did not go out: `), Object.entries(pv.dropped_by_reason).map(([name, count]) => `${name} (${whole(count)})`).join(", "), "."]);
+  else if (unread) reasons.push([h("b", {}, "Perhaps some values are missing: "), `${whole(unread.dropped_unread)} messages for ${unread.topic} were dropped on disk, and whose they were is not known.`]);
+  return reasons;
+}
+
+const waits = (stream) => (stream.waiting ? `. ${plural(stream.waiting, "message")} of all PVs in this topic wait, to be sent in order.` : ".");
 
 function notSent(stream) {
   const parts = [];
   if (stream.refused) parts.push(stream.refused);
+  if (stream.problem) parts.push(stream.problem);
   if (stream.refused_updates) parts.push(`${whole(stream.refused_updates)} updates had no place in the schema`);
-  if (stream.dropped_unread) parts.push(`${whole(stream.dropped_unread)} messages of the whole topic were dropped from the disk; whose they were is not known`);
+  if (stream.dropped_unread) parts.push(`${whole(stream.dropped_unread)} messages of the whole topic were dropped on disk; whose they were is not known`);
   return parts.join("; ");
 }

@@ -8,14 +8,14 @@ const LABELS = Object.fromEntries(Object.entries(STATES).map(([state, [, , label
 
 const COLUMNS = [
   { label: "PV", sort: "name", kind: "name", cell: pvLink },
-  { label: "Via", sort: "protocol", minor: true, cell: (pv) => pv.protocol.toUpperCase() },
+  { label: "Via", sort: "protocol", cell: (pv) => pv.protocol.toUpperCase() },
   { label: "State", sort: "state", cell: (pv) => stateBadge(pv.state) },
   { label: "Value", sort: "value", kind: "number short", cell: value },
   { label: "Units", sort: "units", cell: (pv) => pv.units ?? "" },
   { label: "Time of value", sort: "time", kind: "time", cell: (pv) => time(pv.time) },
   { label: "Alarm", sort: "alarm", cell: (pv) => pv.state === "connected" && pv.alarm && alarmBadge(pv.alarm) },
   { label: "Updates/s", sort: "rate", kind: "number", cell: (pv) => (pv.state === "connected" ? rate(pv.rate) : "") },
-  { label: "Dropped", sort: "dropped", kind: "number", cell: (pv) => ({ children: pv.dropped ? whole(pv.dropped) : "", kind: pv.dropped ? "lost" : "", title: counts(pv.dropped_by_reason) || null }) },
+  { label: "Dropped", sort: "dropped", kind: "number", cell: dropped },
   { label: "Lost", sort: "lost_at", kind: "time", cell: (pv) => at(pv.lost_at, pv.disconnects) },
   { label: "Last error", sort: "error", kind: "short", cell: (pv) => pv.error && h("span", { title: pv.error.text }, pv.error.text) },
   { label: "Silent", sort: "silent", kind: "number", minor: true, title: "Since when no update came", cell: (pv) => (pv.silent_s > 10 ? duration(pv.silent_s) : "") },
@@ -27,6 +27,11 @@ function value(pv) {
   if (!pv.value) return "";
   const stale = pv.state !== "connected";
   return { children: h("span", { title: stale ? `${pv.value.text}, before it was lost` : pv.value.text }, shorter(pv.value)), kind: stale ? "stale" : "" };
+}
+
+function dropped(pv) {
+  if (!pv.dropped) return "";
+  return { children: [whole(pv.dropped), h("span", { class: "reason" }, Object.keys(pv.dropped_by_reason).join(", "))], kind: "lost", title: counts(pv.dropped_by_reason) };
 }
 
 // In the table nine digits do; the whole number is under the pointer, and on the PV's page.

@@ -14,7 +14,7 @@ const REPORTS = {
     "Connected, without an update for five minutes or more. Normal for what does not change; otherwise look at the record's SCAN, MDEL and ADEL.",
     (overview) => overview.silent],
   dropped: ["Dropped", { dropped: "any" }, "dropped", "desc",
-    "Updates or messages that did not go out; the reasons are on each PV's page, and under the pointer. What the spool dropped is counted by topic only: see Topics.",
+    "Updates or messages that did not go out, and why. Topics says of how many nobody knows whose they were.",
     (overview) => overview.with_losses],
   rates: ["Top rates", {}, "rate", "desc", "The PVs that update the most often.", () => null],
   storms: ["Connection losses", {}, "disconnects", "desc", "The PVs that were lost the most often.", () => null],
@@ -29,10 +29,15 @@ export function mount(root, asked, go) {
   draw(null);
   const shown = { sort, order, ...asked };
   const lines = pvTable(shown, go, "None: that is good news.");
-  root.append(tabs, h("p", { class: "dim" }, text), lines.root);
+  const reasons = h("div", { class: "tabs", role: "navigation", "aria-label": "Reasons", hidden: true });
+  root.append(tabs, h("p", { class: "dim" }, text), reasons, lines.root);
   const { report, ...given } = shown;
   const polling = keep(async () => {
-    draw(await get("overview"));
+    const overview = await get("overview");
+    draw(overview);
+    reasons.hidden = name !== "dropped" || !Object.keys(overview.losses).length;
+    show(reasons, [["", "all", overview.with_losses], ...Object.entries(overview.losses).map(([reason, count]) => [reason, reason, count])].map(([reason, label, count]) =>
+      h("a", { href: `reports?${new URLSearchParams({ report: "dropped", ...(reason && { dropped: reason }) })}`, "aria-current": reason === (asked.dropped ?? "") ? "page" : null }, `${label} ${whole(count)}`)));
     await lines.refresh({ ...filter, ...given });
   }, 3000);
   return polling;

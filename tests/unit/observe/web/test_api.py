@@ -244,6 +244,7 @@ def test_what_is_wrong_is_said_worst_first(bench: Bench) -> None:
         ):
             assert title in titles
         assert overview["pvs"] == {"connected": 3, "disconnected": 1, "never_connected": 1, "searching": 0, "total": 5}
+        assert (overview["with_losses"], overview["losses"]) == (2, {"memory full": 1, "could not be read": 1})
         assert overview["alarms"] == {"NO_ALARM": 2, "MINOR": 0, "MAJOR": 1, "INVALID": 0}
 
     served(bench, use)
