@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import IntEnum
-from typing import Any, ClassVar
+from typing import Any
 
 from aiokafka.protocol.admin import CreateTopicsRequest, DescribeConfigsRequest
 from aiokafka.protocol.api import Request, RequestStruct, Response
@@ -58,6 +58,11 @@ class TopicFacts:
     """Partitions with a copy that is not up to date."""
     allowed: frozenset[Operation] | None
     """What these credentials may do; None where the cluster does not say."""
+
+    @property
+    def usable(self) -> bool:
+        """Whether all its partitions have a leader."""
+        return not self.error and all(leader >= 0 for leader in self.partitions.values())
 
     @property
     def missing(self) -> bool:
@@ -136,7 +141,9 @@ async def _until_there(cluster: Cluster, topics: Sequence[str]) -> None:
         async with asyncio.timeout(_MADE_WITHIN_MS / 1000):
             while topics:
                 facts = await describe(cluster, topics)
-                topics = [name for name, topic in facts.topics.items() if topic.error or -1 in topic.partitions.values()]
+                topics = [
+                    name for name, topic in facts.topics.items() if topic.error or -1 in topic.partitions.values()
+                ]
                 await asyncio.sleep(_LOOK_AGAIN_S if topics else 0)
     except TimeoutError:
         raise ForwarderError(f"the cluster has made {', '.join(topics)}, but no broker leads it yet") from None
@@ -164,8 +171,9 @@ def _operations(bits: int) -> frozenset[Operation] | None:
 
 
 class _DescribeResponse(Response):
-    API_KEY: ClassVar[int] = 3
-    API_VERSION: ClassVar[int] = 8
+    # pyright takes the library's abstract properties at their word; its own responses override them just so.
+    API_KEY = 3  # pyright: ignore[reportIncompatibleMethodOverride, reportAssignmentType]
+    API_VERSION = 8  # pyright: ignore[reportIncompatibleMethodOverride, reportAssignmentType]
     SCHEMA = Schema(
         ("throttle_time_ms", Int32),
         ("brokers", Array(("node_id", Int32), ("host", String("utf-8")), ("port", Int32), ("rack", String("utf-8")))),

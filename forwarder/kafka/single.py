@@ -6,9 +6,10 @@ from typing import Any
 from aiokafka.protocol.produce import ProduceRequest
 from aiokafka.record.default_records import DefaultRecordBatchBuilder
 
+from forwarder.errors import ForwarderError
+
 from .cluster import NO_ERROR, Cluster
 from .topic_reader import TopicTrouble
-from forwarder.errors import ForwarderError
 
 _MAGIC, _GZIP, _PLAIN = 2, 1, 0
 _SMALL = 10_000

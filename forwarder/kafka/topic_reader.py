@@ -81,7 +81,10 @@ class TopicReader:
                 return [], dict(positions)
             by_leader.setdefault(leader, []).append(partition)
         answers = await asyncio.gather(
-            *(self._ask(leader, {each: positions[each] for each in of_it}, wait_ms) for leader, of_it in by_leader.items())
+            *(
+                self._ask(leader, {each: positions[each] for each in of_it}, wait_ms)
+                for leader, of_it in by_leader.items()
+            )
         )
         records: list[Record] = []
         following = dict(positions)
@@ -144,9 +147,11 @@ def _records(topic: str, partition: int, data: bytes, first: int) -> tuple[list[
             batch = batches.next_batch()
             assert batch is not None
             if not getattr(batch, "is_control_batch", False):
-                for each in batch:
-                    if each.offset >= first:
-                        found.append(Record(topic, partition, each.offset, each.timestamp or 0, each.key, each.value))
+                found += [
+                    Record(topic, partition, each.offset, each.timestamp or 0, each.key, each.value)
+                    for each in batch
+                    if each.offset >= first
+                ]
             following = max(following, batch.next_offset)
     except (KafkaError, OSError, EOFError, ValueError, zlib.error) as error:
         raise ForwarderError(f"the topic {topic}: the batch at [{partition}]@{following} is damaged: {error}") from None

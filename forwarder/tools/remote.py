@@ -1,0 +1,165 @@
+"""A running forwarder as others see it: what it says on its status topic, and what it is told on its config topic."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Iterable
+from contextlib import AsyncExitStack
+from dataclasses import replace
+from types import TracebackType
+from typing import Self
+
+from ..errors import ForwarderError
+from ..kafka import single
+from ..kafka.cluster import Cluster
+from ..kafka.storage_topic import StorageTopic
+from ..kafka.topic_reader import EARLIEST, LATEST, Record, TopicReader
+from ..model import Command, Stream
+from ..settings.types import ClusterSettings, TopicSettings
+from .orders import Dialect, messages
+from .status import Status, newest, read
+from .verdict import Sent
+
+CLIENT_ID = "forwarder-command-line"
+REQUEST_TIMEOUT_S = 10.0
+_LOOK_BACK_MS = 60_000
+_LOOK_BACK_MESSAGES = 50
+_WAIT_MS = 500
+_STORED_WITHIN_S = 10.0
+
+
+class Unclear(ForwarderError):
+    """Several forwarders could be meant; the message names them."""
+
+
+class Unknown(ForwarderError):
+    """What was asked for is not said anywhere; the message says where it was looked for."""
+
+
+def connect(settings: ClusterSettings) -> Cluster:
+    """The connections to a cluster, which never make a topic by asking for it; to be closed."""
+    return Cluster(replace(settings, create_topics=False), CLIENT_ID, REQUEST_TIMEOUT_S)
+
+
+class Remote:
+    """One forwarder, from `async with` on. Its methods raise KafkaAway and TopicTrouble."""
+
+    def __init__(
+        self,
+        config: TopicSettings,
+        status: TopicSettings,
+        storage: TopicSettings | None = None,
+        service_id: str | None = None,
+    ) -> None:
+        """`service_id` None: whichever forwarder reads the config topic, if there is just one."""
+        self._config = config
+        self._storage = storage
+        self._meant = service_id
+        self._opened = AsyncExitStack()
+        self._config_cluster = connect(config.cluster)
+        same = status.cluster == config.cluster
+        self._status_cluster = self._config_cluster if same else connect(status.cluster)
+        self._status = TopicReader(self._status_cluster, status.topic)
+        self._positions: dict[int, int] = {}
+        self._newest: Status | None = None
+
+    async def __aenter__(self) -> Self:
+        self._opened.push_async_callback(self._config_cluster.close)
+        self._opened.push_async_callback(self._status_cluster.close)
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        await self._opened.aclose()
+
+    async def status(self) -> Status | None:
+        """The newest there is; None if nothing was ever said. Raises Unclear."""
+        ends = await self._status.offsets(LATEST)
+        since = await self._status.offsets(_now_ms() - _LOOK_BACK_MS)
+        self._newest = self._choose(await self._read(since, ends))
+        if self._newest is None:
+            first = await self._status.offsets(EARLIEST)
+            tail = {each: max(first[each], end - _LOOK_BACK_MESSAGES) for each, end in ends.items()}
+            self._newest = self._choose(await self._read(tail, ends))
+        self._positions = ends
+        return self._newest
+
+    async def streams(self, status: Status) -> tuple[Stream, ...]:
+        """Those of a status, or where it leaves them out, those in the storage topic. Raises Unknown."""
+        if status.streams is not None:
+            return status.streams
+        if self._storage is None:
+            raise Unknown(
+                f"the status leaves out its {status.streams_count} streams, and no storage-topic is given to read them"
+            )
+        storage = replace(self._storage, cluster=replace(self._storage.cluster, create_topics=False))
+        topic = StorageTopic(storage, status.service_id)
+        try:
+            async with asyncio.timeout(_STORED_WITHIN_S):
+                state = await topic.read()
+        except TimeoutError:
+            raise Unknown(topic.problem or f"the storage topic {topic.name} can't be read") from None
+        if state is None:
+            raise Unknown(topic.problem or f"the storage topic {topic.name} holds no streams of {status.service_id}")
+        return state.streams
+
+    async def order(self, command: Command, dialect: Dialect) -> tuple[Sent, Status | None]:
+        """Tell it to do something: where that is in the config topic, and its newest status before. Raises BadCommand.
+
+        Ask for its `status` first.
+        """
+        ready = messages(command, dialect)
+        ends = await self._status.offsets(LATEST)
+        self._choose_later(await self._read(self._positions, ends))
+        self._positions = ends
+        partition = offset = 0
+        for message in ready:
+            partition, offset = await single.send(self._config_cluster, self._config.topic, message)
+        return Sent(command, self._config.topic, partition, offset), self._newest
+
+    async def statuses(self) -> AsyncIterator[Status]:
+        """What it says from then on."""
+        while True:
+            records, self._positions = await self._status.fetch(self._positions, _WAIT_MS)
+            for status in filter(self._may_be_meant, _statuses(records)):
+                yield status
+
+    async def _read(self, first: dict[int, int], ends: dict[int, int]) -> list[Status]:
+        positions = {each: first.get(each, 0) for each, end in ends.items() if first.get(each, 0) < end}
+        found: list[Record] = []
+        while positions:
+            records, following = await self._status.fetch(positions, _WAIT_MS)
+            found += records
+            positions = {each: offset for each, offset in following.items() if offset < ends[each]}
+        return _statuses(found)
+
+    def _may_be_meant(self, status: Status) -> bool:
+        if self._meant is not None:
+            return status.service_id == self._meant
+        # Earlier forwarders do not say what they read.
+        topics = status.config_topics
+        return topics is None or any(name.rpartition("/")[2] == self._config.topic for name in topics)
+
+    def _choose(self, statuses: Iterable[Status]) -> Status | None:
+        found = newest(filter(self._may_be_meant, statuses))
+        alive = [status for status in found.values() if status.is_alive(_now_ms())]
+        if len(alive) > 1:
+            names = ", ".join(sorted(status.service_id for status in alive))
+            raise Unclear(f"several forwarders read {self._config.topic}: {names}; choose one with --service-id")
+        if alive:
+            self._meant = alive[0].service_id
+            return alive[0]
+        return max(found.values(), key=lambda status: status.time_ms, default=None)
+
+    def _choose_later(self, statuses: Iterable[Status]) -> None:
+        found = list(filter(self._may_be_meant, statuses))
+        if found:
+            self._newest = max(found, key=lambda status: status.time_ms)
+
+
+def _statuses(records: Iterable[Record]) -> list[Status]:
+    return [status for record in records if (status := read(record)) is not None]
+
+
+def _now_ms() -> int:
+    return time.time_ns() // 1_000_000
