@@ -17,7 +17,7 @@ EVENTS = "events", "rawEvents"
 CONFIG, STATUS, STORAGE = "forwarderConfig", "forwarderStatus", "forwarderStorage"
 
 _INSTRUMENT = re.compile(r"[A-Za-z0-9][A-Za-z0-9.-]{0,199}")
-_MS_PER_DAY = 86_400_000
+_MS_PER_DAY, _MS_PER_HOUR = 86_400_000, 3_600_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,4 +92,4 @@ def _days(ms: int) -> str:
     if ms < 0:
         return "ever"
     days = ms / _MS_PER_DAY
-    return f"{days:g} day{'' if days == 1 else 's'}" if days >= 0.04 else f"{ms / 3_600_000:g} hours"
+    return _count(round(days), "day") if days.is_integer() else f"{ms / _MS_PER_HOUR:g} hours"

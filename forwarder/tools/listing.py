@@ -74,6 +74,11 @@ def stream(row: Mapping[str, str], defaults: Defaults) -> Stream:
     )
 
 
+def names(text: str) -> list[str]:
+    """The names of PVs, or patterns of them, that a text begins its lines with."""
+    return [line.split()[0].rstrip(",") for _, line in _said(text.removeprefix("\ufeff"))]
+
+
 def write_csv(streams: Iterable[Stream]) -> str:
     """With a line of names on top; what `parse` takes."""
     out = io.StringIO()

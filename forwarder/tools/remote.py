@@ -46,19 +46,25 @@ class Remote:
     def __init__(
         self,
         config: TopicSettings,
-        status: TopicSettings,
+        status: TopicSettings | None = None,
         storage: TopicSettings | None = None,
         service_id: str | None = None,
     ) -> None:
-        """`service_id` None: whichever forwarder reads the config topic, if there is just one."""
+        """`service_id` None: whichever forwarder reads the config topic, if there is just one.
+
+        Without a status topic it can be told something, and nobody knows what comes of it.
+        """
         self._config = config
         self._storage = storage
         self._meant = service_id
         self._opened = AsyncExitStack()
         self._config_cluster = connect(config.cluster)
-        same = status.cluster == config.cluster
-        self._status_cluster = self._config_cluster if same else connect(status.cluster)
-        self._status = TopicReader(self._status_cluster, status.topic)
+        self._status: TopicReader | None = None
+        self._status_cluster = self._config_cluster
+        if status is not None:
+            if status.cluster != config.cluster:
+                self._status_cluster = connect(status.cluster)
+            self._status = TopicReader(self._status_cluster, status.topic)
         self._positions: dict[int, int] = {}
         self._newest: Status | None = None
 
@@ -74,13 +80,16 @@ class Remote:
 
     async def status(self) -> Status | None:
         """The newest there is; None if nothing was ever said. Raises Unclear."""
-        ends = await self._status.offsets(LATEST)
-        since = await self._status.offsets(_now_ms() - _LOOK_BACK_MS)
-        self._newest = self._choose(await self._read(since, ends))
+        topic = self._status
+        if topic is None:
+            return None
+        ends = await topic.offsets(LATEST)
+        since = await topic.offsets(_now_ms() - _LOOK_BACK_MS)
+        self._newest = self._choose(await _read(topic, since, ends))
         if self._newest is None:
-            first = await self._status.offsets(EARLIEST)
+            first = await topic.offsets(EARLIEST)
             tail = {each: max(first[each], end - _LOOK_BACK_MESSAGES) for each, end in ends.items()}
-            self._newest = self._choose(await self._read(tail, ends))
+            self._newest = self._choose(await _read(topic, tail, ends))
         self._positions = ends
         return self._newest
 
@@ -109,9 +118,10 @@ class Remote:
         Ask for its `status` first.
         """
         ready = messages(command, dialect)
-        ends = await self._status.offsets(LATEST)
-        self._choose_later(await self._read(self._positions, ends))
-        self._positions = ends
+        if self._status is not None:
+            ends = await self._status.offsets(LATEST)
+            self._choose_later(await _read(self._status, self._positions, ends))
+            self._positions = ends
         partition = offset = 0
         for message in ready:
             partition, offset = await single.send(self._config_cluster, self._config.topic, message)
@@ -119,19 +129,11 @@ class Remote:
 
     async def statuses(self) -> AsyncIterator[Status]:
         """What it says from then on."""
+        assert self._status is not None, "nothing is heard without a status topic"
         while True:
             records, self._positions = await self._status.fetch(self._positions, _WAIT_MS)
             for status in filter(self._may_be_meant, _statuses(records)):
                 yield status
-
-    async def _read(self, first: dict[int, int], ends: dict[int, int]) -> list[Status]:
-        positions = {each: first.get(each, 0) for each, end in ends.items() if first.get(each, 0) < end}
-        found: list[Record] = []
-        while positions:
-            records, following = await self._status.fetch(positions, _WAIT_MS)
-            found += records
-            positions = {each: offset for each, offset in following.items() if offset < ends[each]}
-        return _statuses(found)
 
     def _may_be_meant(self, status: Status) -> bool:
         if self._meant is not None:
@@ -155,6 +157,17 @@ class Remote:
         found = list(filter(self._may_be_meant, statuses))
         if found:
             self._newest = max(found, key=lambda status: status.time_ms)
+
+
+async def _read(topic: TopicReader, first: dict[int, int], ends: dict[int, int]) -> list[Status]:
+    """The statuses from some offsets on to others."""
+    positions = {each: first.get(each, 0) for each, end in ends.items() if first.get(each, 0) < end}
+    found: list[Record] = []
+    while positions:
+        records, following = await topic.fetch(positions, _WAIT_MS)
+        found += records
+        positions = {each: offset for each, offset in following.items() if offset < ends[each]}
+    return _statuses(found)
 
 
 def _statuses(records: Iterable[Record]) -> list[Status]:

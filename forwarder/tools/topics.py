@@ -67,7 +67,7 @@ def _found(wanted: Wanted, facts: TopicFacts, configs: dict[str, dict[str, str]]
     return Found(wanted, facts, differences)
 
 
-async def create(cluster: Cluster, comparison: Comparison, *, only_try: bool) -> dict[str, str]:
+async def make(cluster: Cluster, comparison: Comparison, *, only_try: bool) -> dict[str, str]:
     """Have those made that are missing; why not for those that were not. Raises KafkaAway."""
     new = [topic.new(comparison.brokers) for topic in comparison.missing]
     return await admin.create(cluster, new, only_try=only_try) if new else {}
