@@ -17,7 +17,7 @@ from ..tools.status import Status
 from ..tools.verdict import Outcome, Sent, Verdict, judge, preview
 from . import exits
 from .streams_shown import COLUMNS, remote, rows
-from .terminal import BAD, DOUBTFUL, FAINT, GOOD, Styled, Terminal
+from .terminal import BAD, DOUBTFUL, FAINT, GOOD, Styled, Terminal, count_of
 
 _ASKED_FROM = 2
 """Closing so many streams is asked for first."""
@@ -76,13 +76,13 @@ class _Order:
         if isinstance(self._command, Add):
             return
         if known is None:
-            question, many = "It is not known how many streams this closes. Go on?", True
+            what, many = "it is not known how many streams this closes", True
         else:
             _, closed = preview(known, self._command)
-            question = f"This closes {len(closed)} of {len(known)} streams. Go on?"
+            what = f"this closes {len(closed)} of {count_of(len(known), 'stream')}"
             many = len(closed) >= _ASKED_FROM
         if many and not sure:
-            self._terminal.confirm(question, otherwise="Give --yes where nobody can be asked.")
+            self._terminal.confirm(what, otherwise="give --yes")
 
     async def _wait(self, forwarder: Remote, sent: Sent, before: Status | None) -> tuple[Verdict, Status | None]:
         newest = before
@@ -114,7 +114,7 @@ class _Order:
         if verdict.outcome is Outcome.PARTLY:
             terminal.note(f"not all of it was done; the last refusal: {verdict.reason}", BAD)
         terminal.note(
-            f"{after.service_id or 'the forwarder'} forwards {after.streams_count} streams",
+            f"{after.service_id or 'the forwarder'} forwards {count_of(after.streams_count, 'stream')}",
             GOOD if verdict.outcome is Outcome.DONE else DOUBTFUL,
         )
         return exits.DONE if verdict.outcome is Outcome.DONE else exits.REFUSED

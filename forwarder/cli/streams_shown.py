@@ -13,7 +13,7 @@ from ..tools.remote import Remote, Unknown
 from ..tools.status import Status
 from ..tools.verdict import preview
 from . import exits
-from .terminal import BAD, DOUBTFUL, FAINT, GOOD, Cell, Column, Styled, Terminal
+from .terminal import BAD, DOUBTFUL, FAINT, GOOD, Cell, Column, Styled, Terminal, count_of
 
 COLUMNS = (Column("PV"), Column("schema"), Column("topic"), Column("protocol"))
 
@@ -55,8 +55,10 @@ def show(reading: Reading, terminal: Terminal, patterns: Sequence[Pattern] | Non
     else:
         terminal.table(COLUMNS, rows(shown, status.knows_transports))
     describe(terminal, status)
-    shown_of = f"{len(shown)} of {len(streams)}" if patterns is not None else str(len(streams))
-    terminal.note(f"{shown_of} streams" + (", from the storage topic" if status.streams is None else ""))
+    shown_of = f"{len(shown)} of " if patterns is not None else ""
+    terminal.note(
+        f"{shown_of}{count_of(len(streams), 'stream')}" + (", from the storage topic" if status.streams is None else "")
+    )
     return exits.DONE
 
 

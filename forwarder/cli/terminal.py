@@ -5,6 +5,7 @@ answers alone. rich is imported only where it draws.
 """
 
 import os
+import shutil
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -53,6 +54,11 @@ class Terminal:
             self._consoles[notes] = Console(stderr=notes, force_terminal=True, highlight=False, legacy_windows=False)
         return self._consoles[notes]
 
+    def size(self) -> tuple[int, int]:
+        """Columns and lines; 80 by 24 where there is no terminal."""
+        found = shutil.get_terminal_size((80, 24))
+        return found.columns, found.lines
+
     def say(self, text: str = "", style: str = "") -> None:
         """A line of the answer."""
         self._line(text, style, notes=False)
@@ -66,8 +72,10 @@ class Terminal:
         self._line(f"warning: {text}", DOUBTFUL, notes=True)
 
     def table(self, columns: Sequence[Column], rows: Iterable[Sequence[Cell]], *, notes: bool = False) -> None:
-        """Rows under a heading; nothing is cut short."""
+        """Rows under a heading, if there are any; nothing is cut short."""
         rows = list(rows)
+        if not rows:
+            return
         if self._draws_notes if notes else self.draws:
             self._drawn(columns, rows, notes)
             return
@@ -84,11 +92,14 @@ class Terminal:
         with self.console(notes=True).status(text, spinner="dots", spinner_style=FAINT):
             yield
 
-    def confirm(self, question: str, *, otherwise: str) -> None:
-        """Ask whether to go on; ends the command if not, or if nobody is there to be asked, who then is told how."""
+    def confirm(self, what: str, *, otherwise: str) -> None:
+        """Ask whether to go on, after what that would do; ends the command if not.
+
+        Where nobody can be asked it ends too, and says what to give instead.
+        """
         if not self.is_interactive:
-            raise click.UsageError(f"{question} {otherwise}")
-        if not click.confirm(question, err=True):
+            raise click.UsageError(f"{what}, and nobody can be asked: {otherwise}")
+        if not click.confirm(f"{what}. Go on?", err=True):
             raise click.Abort
 
     def _line(self, text: str, style: str, *, notes: bool) -> None:
@@ -135,3 +146,8 @@ def _rich_text(cell: Cell) -> "Text":
     from rich.text import Text
 
     return Text(cell.text, cell.style) if isinstance(cell, Styled) else Text(cell)
+
+
+def count_of(number: int, thing: str) -> str:
+    """`1 stream`, `2 streams`."""
+    return f"{number} {thing}{'' if number == 1 else 's'}"
