@@ -159,9 +159,13 @@ def command(
 
     def decorate(function: Callable[..., int]) -> SettingsCommand:
         def callback(color: str, **given: Any) -> int:
+            import logging
+
             from ..settings.load import read
             from .terminal import Terminal
 
+            # What libraries log stands in the way of what a command says itself.
+            logging.getLogger().addHandler(logging.NullHandler())
             terminal = Terminal(color)
             line = command_line({key: value for key, value in given.items() if key not in names})
             if instrument := given.get(INSTRUMENT.name or ""):

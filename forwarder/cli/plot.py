@@ -23,7 +23,8 @@ def draw(points: Sequence[Point], width: int, height: int) -> list[str]:
     """Lines of a drawing with its scales: a reading holds until the next one. `width` and `height` in characters."""
     shown = sorted((at, value) for at, value in points if math.isfinite(value))
     columns = max(width - _LABEL - 2, _SMALLEST_WIDTH)
-    rows = max(height - 2, _SMALLEST_HEIGHT)
+    # An odd number has a row in the middle, for the value in the middle.
+    rows = max(height - 2, _SMALLEST_HEIGHT) | 1
     if not shown:
         return [f"{'':{_LABEL}} │ no numbers yet"]
     low, high = min(value for _, value in shown), max(value for _, value in shown)
@@ -32,7 +33,7 @@ def draw(points: Sequence[Point], width: int, height: int) -> list[str]:
         low, high = low - (abs(low) * 0.1 or 1.0), high + (abs(high) * 0.1 or 1.0)
     first, last = shown[0][0], max(shown[-1][0], shown[0][0] + 1)
     canvas = _canvas(shown, (first, last), (low, high), columns, rows)
-    labels = {0: high, rows - 1: low, rows // 2: high - (high - low) * (rows // 2) / (rows - 1)}
+    labels = {0: high, rows // 2: (low + high) / 2, rows - 1: low}
     lines = [
         f"{_number(labels[row]) if row in labels else '':>{_LABEL}} {'┤' if row in labels else '│'}{line}"
         for row, line in enumerate(canvas)
