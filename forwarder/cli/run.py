@@ -64,7 +64,7 @@ def _run(show_settings: bool, **given: Any) -> int:
     settings = reading.settings
     with (
         logs.set_up(settings.log, {"service_id": settings.service_id, "profile": settings.profile}) as running,
-        on_hangup(ReadAgain(reading, lambda: read(_command_line(given), os.environ), running)),
+        on_hangup(ReadAgain(reading, lambda: read(command_line(given), os.environ), running)),
     ):
         for warning in reading.warnings:
             log.warning("%s", warning)

@@ -44,7 +44,7 @@ def schema_of(message: bytes) -> str:
     if message[:1] == b"{":
         return "json"
     name = message[4:8].decode("ascii", "replace")
-    return name if len(name) == 4 and name.isprintable() and name.isascii() else "?"
+    return name if len(name) == 4 and name.isalnum() and name.isascii() else "?"
 
 
 def decode(message: bytes) -> Decoded:
