@@ -165,7 +165,8 @@ def command(
             from .terminal import Terminal
 
             # What libraries log stands in the way of what a command says itself.
-            logging.getLogger().addHandler(logging.NullHandler())
+            if not logging.root.handlers:
+                logging.root.addHandler(logging.NullHandler())
             terminal = Terminal(color)
             line = command_line({key: value for key, value in given.items() if key not in names})
             if instrument := given.get(INSTRUMENT.name or ""):

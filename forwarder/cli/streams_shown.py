@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 
 import click
 
+from ..kafka.sender import NOT_KNOWN_YET
 from ..model import Pattern, Remove, Stream
 from ..settings.load import Reading
 from ..tools.listing import topic_of, write_csv, write_json
@@ -86,7 +87,8 @@ def describe(terminal: Terminal, status: Status) -> None:
     if pvs:
         terminal.note("PVs: " + ", ".join(f"{count} {name.replace('_', ' ')}" for name, count in sorted(pvs.items())))
     for topic, reason in statistics.get("topics_in_trouble", {}).items():
-        terminal.warn(f"topic {topic}: {reason}")
+        if reason != NOT_KNOWN_YET:
+            terminal.warn(f"topic {topic}: {reason}")
     unsendable = status.facts.get("unsendable", {})
     for each in unsendable.get("streams", ()):
         terminal.warn(f"not sent: {each['channel']} as {each['schema']}: {each['reason']}")

@@ -7,6 +7,7 @@ from typing import TypeVar
 
 import click
 
+from ..kafka.admin import Made
 from ..kafka.cluster import Cluster
 from ..settings.load import Reading
 from ..tools.instrument import Wanted, topics_of
@@ -50,17 +51,16 @@ def create(reading: Reading, terminal: Terminal, instruments: Sequence[str], dry
     """Make those that are missing, and print what came of it; the exit code."""
     wanted = _wanted(reading, instruments)
 
-    async def work(cluster: Cluster) -> tuple[Comparison, dict[str, str], Comparison]:
+    async def work(cluster: Cluster) -> tuple[Made, Comparison]:
         before = await compare(cluster, wanted, instruments)
-        failed = await make(cluster, before, only_try=dry_run)
-        return before, failed, before if dry_run else await compare(cluster, wanted, instruments)
+        made = await make(cluster, before, only_try=dry_run)
+        return made, before if dry_run else await compare(cluster, wanted, instruments)
 
-    before, failed, after = _run(reading, terminal, work)
-    new = [topic.name for topic in before.missing if topic.name not in failed]
-    _print(terminal, after, as_json, "would be made" if dry_run else "made", new)
-    for name, reason in failed.items():
+    made, comparison = _run(reading, terminal, work)
+    _print(terminal, comparison, as_json, "would be made" if dry_run else "made", made.names)
+    for name, reason in made.failed.items():
         terminal.note(f"{name} {'could' if dry_run else 'was'} not {'be ' if dry_run else ''}made: {reason}", BAD)
-    return exits.FAILED if failed else exits.DONE
+    return exits.FAILED if made.failed else exits.DONE
 
 
 def _wanted(reading: Reading, instruments: Sequence[str]) -> list[Wanted]:

@@ -114,8 +114,17 @@ async def configs(cluster: Cluster, topics: Iterable[str], names: Sequence[str])
     }
 
 
-async def create(cluster: Cluster, topics: Sequence[NewTopic], *, only_try: bool = False) -> dict[str, str]:
-    """Have topics made; why not for those that were not. One that is there already is left as it is.
+@dataclass(frozen=True, slots=True)
+class Made:
+    """What came of topics that were to be made; one that was there already is in neither."""
+
+    names: Sequence[str] = ()
+    failed: Mapping[str, str] = field(default_factory=dict[str, str])
+    """Why not."""
+
+
+async def create(cluster: Cluster, topics: Sequence[NewTopic], *, only_try: bool = False) -> Made:
+    """Have topics made. One that is there already is left as it is.
 
     `only_try` has the cluster check everything and make nothing. Raises KafkaAway.
     """
@@ -125,14 +134,12 @@ async def create(cluster: Cluster, topics: Sequence[NewTopic], *, only_try: bool
     facts = await describe(cluster, [])
     await cluster.refresh([])
     answer = await cluster.ask(facts.controller, CreateTopicsRequest(wanted, _MADE_WITHIN_MS, only_try))
-    failed = {
-        name: _reason(error, text)
-        for name, error, text in answer.topic_errors
-        if error not in (NO_ERROR, ALREADY_EXISTS)
-    }
+    errors: list[tuple[str, int, str | None]] = answer.topic_errors
+    made = tuple(name for name, error, _ in errors if error == NO_ERROR)
+    failed = {name: _reason(error, text) for name, error, text in errors if error not in (NO_ERROR, ALREADY_EXISTS)}
     if not only_try:
         await _until_there(cluster, [topic.name for topic in topics if topic.name not in failed])
-    return failed
+    return Made(made, failed)
 
 
 async def _until_there(cluster: Cluster, topics: Sequence[str]) -> None:

@@ -4,6 +4,7 @@ import time
 from collections.abc import Iterator
 
 from ..errors import BadSetting, ForwarderError
+from ..kafka.sender import NOT_KNOWN_YET
 from ..settings.types import Settings, TopicSettings
 from .findings import Finding, failed, ok, unknown, warning
 from .remote import Remote
@@ -58,7 +59,8 @@ def _said(status: Status, now_ms: int) -> Iterator[Finding]:
         if (problem := facts.get(part, {}).get("problem", "")) and not problem.startswith("there is n"):
             yield failed("forwarder", part, problem)
     for topic, reason in facts.get("statistics", {}).get("topics_in_trouble", {}).items():
-        yield failed("forwarder", topic, reason)
+        if reason != NOT_KNOWN_YET:
+            yield failed("forwarder", topic, reason)
     if count := facts.get("unsendable", {}).get("count", 0):
         yield warning(
             "forwarder", name, f"{count} streams can't be sent in their schema", "see: forwarder streams list"

@@ -24,7 +24,9 @@ REQUEST_TIMEOUT_S = 10.0
 _LOOK_BACK_MS = 60_000
 _LOOK_BACK_MESSAGES = 50
 _WAIT_MS = 500
-_STORED_WITHIN_S = 10.0
+_READ_WITHIN_S = 10.0
+_STORED_WITHIN_S = 3.0
+_LOOK_AGAIN_S = 0.3
 
 
 class Unclear(ForwarderError):
@@ -101,15 +103,30 @@ class Remote:
             raise Unknown(
                 f"the status leaves out its {status.streams_count} streams, and no storage-topic is given to read them"
             )
-        storage = replace(self._storage, cluster=replace(self._storage.cluster, create_topics=False))
-        topic = StorageTopic(storage, status.service_id)
+        give_up = time.monotonic() + _STORED_WITHIN_S
+        while True:
+            stored = await self._stored(status.service_id)
+            # What is stored follows what is said; streams that are not served just now are stored and not said.
+            if len(stored) == status.streams_count:
+                return stored
+            if time.monotonic() > give_up:
+                break
+            await asyncio.sleep(_LOOK_AGAIN_S)
+        if len(stored) < status.streams_count:
+            raise Unknown(f"of its {status.streams_count} streams only {len(stored)} are in the storage topic")
+        return stored
+
+    async def _stored(self, service_id: str) -> tuple[Stream, ...]:
+        settings = self._storage
+        assert settings is not None, "there is a storage topic"
+        topic = StorageTopic(replace(settings, cluster=replace(settings.cluster, create_topics=False)), service_id)
         try:
-            async with asyncio.timeout(_STORED_WITHIN_S):
+            async with asyncio.timeout(_READ_WITHIN_S):
                 state = await topic.read()
         except TimeoutError:
             raise Unknown(topic.problem or f"the storage topic {topic.name} can't be read") from None
         if state is None:
-            raise Unknown(topic.problem or f"the storage topic {topic.name} holds no streams of {status.service_id}")
+            raise Unknown(topic.problem or f"the storage topic {topic.name} holds no streams of {service_id}")
         return state.streams
 
     async def order(self, command: Command, dialect: Dialect) -> tuple[Sent, Status | None]:

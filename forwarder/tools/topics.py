@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from ..kafka import admin
-from ..kafka.admin import TopicFacts
+from ..kafka.admin import Made, TopicFacts
 from ..kafka.cluster import Cluster
 from .instrument import CONFIGS, Wanted
 
@@ -67,7 +67,7 @@ def _found(wanted: Wanted, facts: TopicFacts, configs: dict[str, dict[str, str]]
     return Found(wanted, facts, differences)
 
 
-async def make(cluster: Cluster, comparison: Comparison, *, only_try: bool) -> dict[str, str]:
-    """Have those made that are missing; why not for those that were not. Raises KafkaAway."""
+async def make(cluster: Cluster, comparison: Comparison, *, only_try: bool) -> Made:
+    """Have those made that are missing. Raises KafkaAway."""
     new = [topic.new(comparison.brokers) for topic in comparison.missing]
-    return await admin.create(cluster, new, only_try=only_try) if new else {}
+    return await admin.create(cluster, new, only_try=only_try) if new else Made()

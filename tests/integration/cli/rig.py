@@ -1,11 +1,17 @@
-"""The command line as it is typed, in a process of its own."""
+"""The command line as it is typed; within this process, because to start Python takes longer than most commands."""
 
-import subprocess
+import io
+import os
 import sys
 from collections.abc import Mapping
+from contextlib import redirect_stderr, redirect_stdout
 from dataclasses import dataclass
+from unittest.mock import patch
 
-_ENDS_WITHIN_S = 60.0
+from forwarder.cli import main
+from tests.support.forwarder_process import ForwarderProcess
+from tests.support.ioc import EpicsIoc
+from tests.support.kafka import Broker
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,14 +32,32 @@ class Said:
 
 
 def command(*arguments: str, stdin: str = "", environment: Mapping[str, str] | None = None) -> Said:
-    """Run `forwarder` with these arguments until it ends."""
-    done = subprocess.run(
-        [sys.executable, "-m", "forwarder", *arguments],
-        input=stdin,
-        capture_output=True,
-        text=True,
-        timeout=_ENDS_WITHIN_S,
-        env=None if environment is None else dict(environment),
-        check=False,
-    )
-    return Said(done.returncode, done.stdout, done.stderr)
+    """Run `forwarder` with these arguments until it ends; `environment` is added to this process's own."""
+    out, err = io.StringIO(), io.StringIO()
+    code: object = None
+    with (
+        patch.dict(os.environ, environment or {}),
+        patch.object(sys, "stdin", io.TextIOWrapper(io.BytesIO(stdin.encode()), "utf-8")),
+        redirect_stdout(out),
+        redirect_stderr(err),
+    ):
+        try:
+            main(arguments)
+        except SystemExit as ended:
+            code = ended.code
+    assert isinstance(code, int)
+    return Said(code, out.getvalue(), err.getvalue())
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """An instrument CLI: its broker, its forwarder and its IOC."""
+
+    broker: Broker
+    forwarder: ForwarderProcess
+    ioc: EpicsIoc
+
+    def command(self, *arguments: str, stdin: str = "", environment: Mapping[str, str] | None = None) -> Said:
+        """Run a command for this instrument."""
+        where = ["--instrument", "CLI", "--output-broker", self.broker.address]
+        return command(*arguments, *where, stdin=stdin, environment=environment)

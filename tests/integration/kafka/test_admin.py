@@ -9,7 +9,7 @@ from confluent_kafka import Producer
 
 from forwarder.errors import ForwarderError
 from forwarder.kafka import admin
-from forwarder.kafka.admin import NewTopic, Operation
+from forwarder.kafka.admin import Made, NewTopic, Operation
 from forwarder.kafka.cluster import Cluster
 from forwarder.kafka.single import send
 from forwarder.kafka.topic_reader import EARLIEST, LATEST, TopicReader, TopicTrouble
@@ -36,14 +36,14 @@ def test_a_topic_is_made_as_told_and_only_once(kafka_broker: Broker, unique: Uni
     new = NewTopic(name, 3, 1, {"cleanup.policy": "compact", "retention.ms": "1000"})
 
     async def use(cluster: Cluster) -> None:
-        assert await admin.create(cluster, [new], only_try=True) == {}
+        assert await admin.create(cluster, [new], only_try=True) == Made((name,))
         assert (await admin.describe(cluster, [name])).topics[name].missing
-        assert await admin.create(cluster, [new]) == {}
+        assert await admin.create(cluster, [new]) == Made((name,))
         facts = (await admin.describe(cluster, None)).topics[name]
         assert (len(facts.partitions), facts.replication, facts.behind, facts.error) == (3, 1, 0, 0)
         wanted = ["cleanup.policy", "retention.ms"]
         assert await admin.configs(cluster, [name], wanted) == {name: dict(new.config)}
-        assert await admin.create(cluster, [NewTopic(name, 7, 1)]) == {}
+        assert await admin.create(cluster, [NewTopic(name, 7, 1)]) == Made()
         assert len((await admin.describe(cluster, [name])).topics[name].partitions) == 3
 
     with_cluster(kafka_broker, use)
@@ -52,12 +52,12 @@ def test_a_topic_is_made_as_told_and_only_once(kafka_broker: Broker, unique: Uni
 def test_why_a_topic_is_not_made(kafka_broker: Broker, unique: Unique) -> None:
     copies, setting = unique("copies"), unique("setting")
 
-    async def use(cluster: Cluster) -> dict[str, str]:
+    async def use(cluster: Cluster) -> Made:
         return await admin.create(
             cluster, [NewTopic(copies, 1, 3), NewTopic(setting, 1, 1, {"cleanup.policy": "burn"})]
         )
 
-    reasons = with_cluster(kafka_broker, use)
+    reasons = with_cluster(kafka_broker, use).failed
     assert "not as many brokers as copies are wanted" in reasons[copies]
     assert "burn" in reasons[setting]
 

@@ -86,7 +86,7 @@ def test_a_drawing_holds_each_reading_until_the_next() -> None:
     assert draw(points(0, 0, 1, 1), 21, 5) == [
         "          1 ┤⠀⠀⠀⠀⠀⡏⠉⠉",
         "        0.5 ┤⠀⠀⠀⠀⠀⡇",
-        "          0 ┤⣀⣀⣀⣀⣀⣇",
+        "          0 ┤⣀⣀⣀⣀⣀⡇",
         "            └────────",
         "             22:13:20 22:13:23",
     ]

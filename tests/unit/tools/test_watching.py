@@ -1,13 +1,17 @@
 """Where watching begins, which messages are wanted, and how they are counted."""
 
+import asyncio
 import json
 
 import pytest
 
 from forwarder.encode import f144
-from forwarder.kafka.topic_reader import Record
+from forwarder.errors import KafkaAway
+from forwarder.kafka.topic_reader import EARLIEST, Record
 from forwarder.model import ChannelType, ValueType
-from forwarder.tools.following import Place, Start, start
+from forwarder.settings.types import ClusterSettings, TopicSettings
+from forwarder.tools import following
+from forwarder.tools.following import Following, Place, Start, start
 from forwarder.tools.sighting import Tally, Wanted, sight
 
 T = 1_700_000_000_123_456_789
@@ -88,3 +92,35 @@ def test_counts_and_rates() -> None:
     assert (count.messages, count.rate, count.names) == (4, 3 / 8, {"PV", "Q"})
     assert (tally.messages, tally.undecodable) == (5, 1)
     assert tally.counts["T", "?"].rate == 0
+
+
+class _Topic:
+    """A topic of one partition whose brokers go away for two requests."""
+
+    topic = "T"
+
+    def __init__(self) -> None:
+        self.away = 2
+
+    async def offsets(self, when: int) -> dict[int, int]:
+        return {0: 0 if when == EARLIEST else 3}
+
+    async def fetch(self, positions: dict[int, int], wait_ms: int) -> tuple[list[Record], dict[int, int]]:
+        if positions[0] == 1 and self.away:
+            self.away -= 1
+            raise KafkaAway("broker b:1: it is away")
+        return [Record("T", 0, positions[0], 0, None, None)], {0: positions[0] + 1}
+
+
+def test_brokers_that_go_away_are_told_of_once_and_nothing_is_lost(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(following, "TopicReader", lambda *_: _Topic())
+    monkeypatch.setattr(following, "_AGAIN_S", 0.001)
+    told: list[str] = []
+
+    async def follow() -> list[int]:
+        topics = [TopicSettings(ClusterSettings(("b:1",)), "T")]
+        async with Following(topics, Start(Place.BEGINNING), until_end=True, trouble=told.append) as found:
+            return [record.offset async for batch in found.batches() for record in batch]
+
+    assert asyncio.run(follow()) == [0, 1, 2]
+    assert told == ["T: broker b:1: it is away", ""]
