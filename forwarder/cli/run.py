@@ -14,6 +14,8 @@ from .options import ADDRESS_HELP, CONTEXT, command_line, flags, format_flags, m
 
 log = logging.getLogger("forwarder")
 
+_SHOW_SETTINGS = "Print every setting with its value and where it came from, and stop."
+
 
 class _Run(click.Command):
     """Help in the groups of the table, with each setting's variables and default."""
@@ -23,7 +25,7 @@ class _Run(click.Command):
         with formatter.section("Other"):
             formatter.write_dl(
                 [
-                    ("--show-settings", "Print every setting with its value and where it came from, and stop."),
+                    ("--show-settings", _SHOW_SETTINGS),
                     ("--version", "Print the version and stop."),
                     ("-h, --help", "Print this and stop."),
                 ]
@@ -40,7 +42,7 @@ class _Run(click.Command):
 def _options() -> Iterator[click.Option]:
     yield from flags(SETTINGS)
     yield from meaningless_flags()
-    yield click.Option(["--show-settings"], is_flag=True)
+    yield click.Option(["--show-settings"], is_flag=True, help=_SHOW_SETTINGS)
 
 
 def _print(reading: Reading) -> None:

@@ -7,7 +7,7 @@ answers alone. rich is imported only where it draws.
 import os
 import shutil
 import sys
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
@@ -84,13 +84,13 @@ class Terminal:
             click.echo(line, err=notes)
 
     @contextmanager
-    def waiting(self, text: str) -> Iterator[None]:
-        """Show that something is being waited for, where somebody can see it."""
+    def waiting(self, text: str) -> Iterator[Callable[[str], None]]:
+        """Show that something is being waited for, where somebody can see it; what is given shows another text."""
         if not self._draws_notes:
-            yield
+            yield lambda _: None
             return
-        with self.console(notes=True).status(text, spinner="dots", spinner_style=FAINT):
-            yield
+        with self.console(notes=True).status(text, spinner="dots", spinner_style=FAINT) as status:
+            yield lambda other: status.update(other)
 
     def confirm(self, what: str, *, otherwise: str) -> None:
         """Ask whether to go on, after what that would do; ends the command if not.

@@ -6,7 +6,7 @@ import os
 import sys
 from collections import deque
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Protocol
@@ -134,7 +134,7 @@ def summarise(terminal: Terminal, tally: Tally) -> None:
 
 def _view(terminal: Terminal, options: Options, topics: int) -> _View:
     if options.quiet:
-        return _Nothing()
+        return _Quiet(terminal)
     if options.as_json:
         return _Json()
     return _Plot(terminal) if options.plot else _Lines(terminal, with_topic=topics > 1)
@@ -149,6 +149,24 @@ class _Nothing:
 
     def close(self) -> None:
         pass
+
+
+class _Quiet:
+    """Only how many there were so far, where somebody can see it."""
+
+    def __init__(self, terminal: Terminal) -> None:
+        self._shown = ExitStack()
+        self._show = self._shown.enter_context(terminal.waiting("reading"))
+        self._count = 0
+
+    def take(self, sighting: Sighting) -> None:
+        self._count += 1
+
+    def refresh(self) -> None:
+        self._show(count_of(self._count, "message"))
+
+    def close(self) -> None:
+        self._shown.close()
 
 
 class _Json(_Nothing):

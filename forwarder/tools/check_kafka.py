@@ -10,7 +10,7 @@ from aiokafka.protocol.transaction import InitProducerIdRequest
 from ..errors import BadSetting, KafkaAway
 from ..kafka import admin
 from ..kafka.admin import ClusterFacts, Operation, TopicFacts
-from ..kafka.cluster import NO_ERROR, Cluster
+from ..kafka.cluster import NO_ERROR, Cluster, words_of
 from ..settings.types import ClusterSettings, Settings, TopicSettings
 from .findings import Finding, failed, ok, unknown, warning
 from .remote import connect
@@ -45,9 +45,9 @@ async def check(settings: Settings, data_topics: Iterable[TopicSettings]) -> Asy
             async for finding in _check_cluster(connections, cluster, of_it):
                 yield finding
         except KafkaAway as error:
-            yield failed(
-                "brokers", connections.name, str(error), "see the address, the network, and whether the broker runs"
-            )
+            # Who is refused is told in the same words what to set.
+            hint = "" if connections.refused else "see the address, the network, and whether the broker runs"
+            yield failed("brokers", connections.name, str(error), hint)
         finally:
             await connections.close()
 
@@ -106,7 +106,7 @@ def _topic(needed: _Needed, facts: TopicFacts, cluster: ClusterSettings) -> Find
             return warning(needed.role, name, "it does not exist yet; it is made when it is first used")
         return failed(needed.role, name, "it does not exist", "make it: forwarder topics create INSTRUMENT")
     if facts.error:
-        return failed(needed.role, name, f"it can't be looked at: Kafka's error {facts.error}", "see its ACLs")
+        return failed(needed.role, name, words_of(facts.error, "seen"), "see its ACLs")
     if not facts.usable:
         return failed(needed.role, name, "a partition has no leader", "see which of its brokers are down")
     partitions = len(facts.partitions)

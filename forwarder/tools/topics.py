@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from ..kafka import admin
 from ..kafka.admin import Made, TopicFacts
-from ..kafka.cluster import Cluster
+from ..kafka.cluster import Cluster, words_of
 from .instrument import CONFIGS, Wanted
 
 
@@ -58,7 +58,7 @@ def _found(wanted: Wanted, facts: TopicFacts, configs: dict[str, dict[str, str]]
     if facts.missing:
         return Found(wanted, facts, ())
     if facts.error:
-        return Found(wanted, facts, [f"the broker answers with the error {facts.error}"])
+        return Found(wanted, facts, [words_of(facts.error, "seen")])
     differences = wanted.differences(facts, configs.get(wanted.name), brokers)
     if facts.behind:
         differences.append(f"copies of {facts.behind} of its partitions are not up to date")
@@ -68,6 +68,6 @@ def _found(wanted: Wanted, facts: TopicFacts, configs: dict[str, dict[str, str]]
 
 
 async def make(cluster: Cluster, comparison: Comparison, *, only_try: bool) -> Made:
-    """Have those made that are missing. Raises KafkaAway."""
-    new = [topic.new(comparison.brokers) for topic in comparison.missing]
+    """Have those made that are missing, or that can't be seen. Raises KafkaAway."""
+    new = [each.wanted.new(comparison.brokers) for each in comparison.found if each.facts.error]
     return await admin.create(cluster, new, only_try=only_try) if new else Made()
