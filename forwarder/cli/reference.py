@@ -56,9 +56,8 @@ def _commands(group: click.Group, path: tuple[str, ...]) -> Iterator[str]:
 
 def _section(command: click.Command, path: tuple[str, ...]) -> str:
     name = " ".join(("forwarder", *path))
-    arguments = [
-        each.make_metavar(click.Context(command)) for each in command.params if isinstance(each, click.Argument)
-    ]
+    context = click.Context(command)
+    arguments = [each.make_metavar(context) for each in command.params if isinstance(each, click.Argument)]
     usage = " ".join([name, *(["COMMAND"] if isinstance(command, click.Group) else []), "[OPTIONS]", *arguments])
     lines = [f"{'#' * (len(path) + 1)} {name}", "", f"`{usage}`", "", *_paragraphs(command.help or ""), ""]
     own = command.own if isinstance(command, SettingsCommand) else command.params

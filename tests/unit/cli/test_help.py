@@ -2,9 +2,9 @@
 
 import os
 import re
+import resource
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 
 import click
@@ -45,9 +45,8 @@ def test_all_commands_are_there() -> None:
 
 @pytest.mark.parametrize("path", COMMANDS, ids=" ".join)
 def test_help_comes_at_once_and_imports_nothing_heavy(path: tuple[str, ...]) -> None:
-    """Best of three, because another process may take the machine for a moment."""
-    best = min(_seconds_of_help(path) for _ in range(3))
-    assert best < 0.4
+    """By its CPU time, best of some, because other processes may take the machine for a while."""
+    assert any(_cpu_seconds_of_help(path) < 0.4 for _ in range(5))
     modules = subprocess.run(
         [sys.executable, "-X", "importtime", "-m", "forwarder", *path, "--help"],
         check=True,
@@ -59,12 +58,13 @@ def test_help_comes_at_once_and_imports_nothing_heavy(path: tuple[str, ...]) -> 
     assert not imported & HEAVY
 
 
-def _seconds_of_help(path: tuple[str, ...]) -> float:
+def _cpu_seconds_of_help(path: tuple[str, ...]) -> float:
     environment = {key: text for key, text in os.environ.items() if not key.startswith("COV")}
-    begin = time.perf_counter()
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
     line = [sys.executable, "-m", "forwarder", *path, "--help"]
     subprocess.run(line, check=True, capture_output=True, env=environment)
-    return time.perf_counter() - begin
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
 
 
 @pytest.mark.parametrize("command", WITH_SETTINGS.values(), ids=map(" ".join, WITH_SETTINGS))
