@@ -147,7 +147,7 @@ async def _streams(forwarder: Remote, status: Status | None) -> tuple[Stream, ..
 
 def _why_not(before: Status | None, after: Status | None) -> str:
     if after is None:
-        return "no forwarder has ever sent a status there"
+        return "no such forwarder has ever sent a status there"
     if after is before:
         return f"{after.service_id} has said nothing since"
     if after.state != "running":

@@ -122,7 +122,7 @@ def test_without_a_forwarder_nothing_is_confirmed(site: Site, unique: Unique) ->
     said = command("streams", "add", "A", *FAKE, *where, "--timeout", "1")
     assert said.code == 3
     assert said.err == (
-        f"sent to {config}[0]@0, but not confirmed within 1 s: no forwarder has ever sent a status there\n"
+        f"sent to {config}[0]@0, but not confirmed within 1 s: no such forwarder has ever sent a status there\n"
     )
     assert command("streams", "add", "A", *FAKE, *where[:2], "--timeout", "0").code == 0
     assert len(consume(site.broker.address, config, 2)) == 2
