@@ -3,6 +3,7 @@
 import asyncio
 import time
 from collections.abc import Iterable, Sequence
+from typing import NamedTuple
 
 import click
 
@@ -37,30 +38,45 @@ def remote(reading: Reading, *, deaf: bool = False) -> Remote:
 def show(reading: Reading, terminal: Terminal, patterns: Sequence[Pattern] | None, form: str) -> int:
     """Print the streams that match one of the patterns, or (None) all; the exit code."""
 
-    async def ask() -> tuple[Status, tuple[Stream, ...]]:
-        async with remote(reading) as forwarder:
-            status = await forwarder.status()
-            if status is None:
-                where = reading.settings.status_topic
-                assert where is not None
-                raise Unknown(f"the status topic {where.topic} holds no status of such a forwarder")
-            return status, await forwarder.streams(status)
-
     with terminal.waiting("reading the status"):
-        status, streams = asyncio.run(ask())
+        found = asyncio.run(_ask(reading, exact=form == "csv"))
+    status, streams = found.status, found.streams
     shown = list(streams if patterns is None else preview(streams, Remove(tuple(patterns)))[1])
     if form == "csv":
-        click.echo(write_csv(shown), nl=False)
+        click.echo(write_csv(shown, with_periodic=not found.inexact), nl=False)
+        if found.inexact:
+            terminal.warn(f"which streams are periodic is not known: {found.inexact}")
     elif form == "json":
         click.echo(write_json(shown), nl=False)
     else:
         terminal.table(COLUMNS, rows(shown, status.knows_transports))
     describe(terminal, status)
     shown_of = f"{len(shown)} of " if patterns is not None else ""
-    terminal.note(
-        f"{shown_of}{count_of(len(streams), 'stream')}" + (", from the storage topic" if status.streams is None else "")
-    )
+    source = ", from the storage topic" if status.streams is None else ""
+    terminal.note(f"{shown_of}{count_of(len(streams), 'stream')}{source}")
     return exits.DONE
+
+
+class _Found(NamedTuple):
+    status: Status
+    streams: tuple[Stream, ...]
+    inexact: str
+    """Why it is not known which of them are periodic; empty where it is, or was not asked for."""
+
+
+async def _ask(reading: Reading, *, exact: bool) -> _Found:
+    async with remote(reading) as forwarder:
+        status = await forwarder.status()
+        if status is None:
+            where = reading.settings.status_topic
+            assert where is not None
+            raise Unknown(f"the status topic {where.topic} holds no status of such a forwarder")
+        if exact:
+            try:
+                return _Found(status, await forwarder.stored_streams(status), "")
+            except Unknown as error:
+                return _Found(status, await forwarder.streams(status), str(error))
+        return _Found(status, await forwarder.streams(status), "")
 
 
 def rows(streams: Iterable[Stream], knows_transports: bool = True) -> list[tuple[Cell, ...]]:

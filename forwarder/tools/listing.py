@@ -79,15 +79,16 @@ def names(text: str) -> list[str]:
     return [line.split()[0].rstrip(",") for _, line in _said(text.removeprefix("\ufeff"))]
 
 
-def write_csv(streams: Iterable[Stream]) -> str:
+def write_csv(streams: Iterable[Stream], *, with_periodic: bool = True) -> str:
     """With a line of names on top; what `parse` takes."""
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
-    writer.writerow(COLUMNS)
+    columns = len(COLUMNS) if with_periodic else COLUMNS.index("periodic")
+    writer.writerow(COLUMNS[:columns])
     for each in streams:
-        writer.writerow(
-            (each.channel, each.schema, topic_of(each), each.transport.name.lower(), "yes" if each.periodic else "no")
-        )
+        periodic = "yes" if each.periodic else "no"
+        cells = (each.channel, each.schema, topic_of(each), each.transport.name.lower(), periodic)
+        writer.writerow(cells[:columns])
     return out.getvalue()
 
 

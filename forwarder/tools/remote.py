@@ -97,12 +97,12 @@ class Remote:
 
     async def streams(self, status: Status) -> tuple[Stream, ...]:
         """Those of a status, or where it leaves them out, those in the storage topic. Raises Unknown."""
-        if status.streams is not None:
-            return status.streams
+        return status.streams if status.streams is not None else await self.stored_streams(status)
+
+    async def stored_streams(self, status: Status) -> tuple[Stream, ...]:
+        """Those in the storage topic, which alone says which are periodic. Raises Unknown, too if they are not its."""
         if self._storage is None:
-            raise Unknown(
-                f"the status leaves out its {status.streams_count} streams, and no storage-topic is given to read them"
-            )
+            raise Unknown(f"no storage-topic is given to read the {status.streams_count} streams of its status from")
         give_up = time.monotonic() + _STORED_WITHIN_S
         while True:
             stored = await self._stored(status.service_id)

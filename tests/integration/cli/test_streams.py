@@ -52,6 +52,19 @@ def test_lists_go_out_and_in_again(site: Site, tmp_path: Path) -> None:
     assert json.loads(written.read_text())["streams"][0]["channel"] == "C"
 
 
+def test_csv_has_what_only_the_storage_topic_says(site: Site) -> None:
+    """Else a list that goes out and in again would end the repeats of periodic streams."""
+    assert site.command("streams", "add", "A", "--periodic", *FAKE).code == 0
+    with_storage = site.command("streams", "list", "--format", "csv")
+    assert with_storage.lines == ["channel,schema,topic,protocol,periodic", "A,f144,CLI_sampleEnv,fake,yes"]
+    without = command(
+        "streams", "list", "--format", "csv", "--config-topic", f"{site.broker.address}/CLI_forwarderConfig",
+        "--status-topic", "CLI_forwarderStatus",
+    )  # fmt: skip
+    assert without.lines == ["channel,schema,topic,protocol", "A,f144,CLI_sampleEnv,fake"]
+    assert "warning: which streams are periodic is not known: no storage-topic is given" in without.err
+
+
 def test_removing_by_wildcard_schema_and_topic(site: Site) -> None:
     assert site.command("streams", "add", "A1", "A2", "B1", *FAKE).code == 0
     one = site.command("streams", "remove", "A1")
@@ -109,7 +122,7 @@ def test_a_list_that_is_too_long_for_the_status(site: Site) -> None:
         "--status-topic", "CLI_forwarderStatus",
     )  # fmt: skip
     assert (nowhere.code, nowhere.out) == (1, "")
-    assert "the status leaves out its 1500 streams, and no storage-topic is given to read them" in nowhere.err
+    assert "no storage-topic is given to read the 1500 streams of its status from" in nowhere.err
     cleared = site.command("streams", "clear")
     assert "this closes 1500 of 1500 streams" in cleared.err
 
