@@ -11,6 +11,7 @@ from ..kafka import admin
 from ..model import Add, Command, Replace, Stream
 from ..settings.load import Reading
 from ..settings.types import ClusterSettings
+from ..tools.destinations import topics_of
 from ..tools.orders import Dialect, messages
 from ..tools.remote import Remote, Unclear, Unknown, connect
 from ..tools.status import Status
@@ -167,14 +168,10 @@ def _check_schemas(streams: Sequence[Stream]) -> None:
 
 async def _check_topics(reading: Reading, streams: Sequence[Stream]) -> None:
     """Refuse topics that do not exist, where nobody makes them by asking: a forwarder would wait for them unseen."""
-    settings = reading.settings
-    clusters: dict[str, ClusterSettings] = dict.fromkeys(("", *settings.output.brokers), settings.output)
-    for other in settings.allowed_outputs:
-        clusters |= dict.fromkeys(other.brokers, other)
     wanted: dict[ClusterSettings, set[str]] = {}
-    for each in streams:
-        if (cluster := clusters.get(each.broker)) is not None and not cluster.create_topics:
-            wanted.setdefault(cluster, set()).add(each.topic)
+    for cluster, topic in topics_of(reading.settings, streams):
+        if not cluster.create_topics:
+            wanted.setdefault(cluster, set()).add(topic)
     for cluster, topics in wanted.items():
         connections = connect(cluster)
         try:

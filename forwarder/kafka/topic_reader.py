@@ -13,7 +13,8 @@ from aiokafka.record.memory_records import MemoryRecords
 
 from forwarder.errors import ForwarderError
 
-from .cluster import NO_ERROR, UNKNOWN_TOPIC, Cluster, words_of
+from .cluster import NO_ERROR, Cluster
+from .topic_requests import reason
 
 EARLIEST, LATEST = -2, -1
 """Instead of a time: the first offset that is there, and the next one to come."""
@@ -30,10 +31,8 @@ class TopicTrouble(ForwarderError):
 
     retry = True
 
-    def __init__(self, topic: str, error: int | None, verb: str) -> None:
-        """`error` is Kafka's code."""
-        super().__init__(f"the topic {topic}: {words_of(error, verb)}")
-        self.missing = error == UNKNOWN_TOPIC
+    def __init__(self, topic: str, reason: str) -> None:
+        super().__init__(f"the topic {topic}: {reason}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,13 +100,13 @@ class TopicReader:
                     await asyncio.sleep(_LOOK_AGAIN_S)
                     await self._refresh()
                 else:
-                    raise TopicTrouble(self.topic, error, "read")
+                    raise TopicTrouble(self.topic, reason(error, "read"))
         return records, following
 
     async def _refresh(self) -> None:
         await self._cluster.refresh([self.topic])
         if error := self._cluster.problems.get(self.topic, NO_ERROR):
-            raise TopicTrouble(self.topic, error, "read")
+            raise TopicTrouble(self.topic, reason(error, "read"))
 
     async def _back_in_range(self, partition: int, position: int) -> int:
         """What was to be read next has been deleted by now, or is not there any more after the topic was made anew."""
@@ -117,11 +116,11 @@ class TopicReader:
     async def _offset(self, partition: int, when: int) -> int:
         leader = self._cluster.leader(self.topic, partition)
         if leader is None:
-            raise TopicTrouble(self.topic, _FOR_A_MOMENT[0], "read")
+            raise TopicTrouble(self.topic, reason(_FOR_A_MOMENT[0], "read"))
         answer = await self._cluster.ask(leader, OffsetRequest(-1, 0, [(self.topic, [(partition, when)])]))
         _, error, _, offset = answer.topics[0][1][0]
         if error != NO_ERROR:
-            raise TopicTrouble(self.topic, error, "read")
+            raise TopicTrouble(self.topic, reason(error, "read"))
         # Nothing is as new as that.
         return offset if offset >= 0 else await self._offset(partition, LATEST)
 

@@ -62,7 +62,7 @@ class _Listener:
         self.problem = str(error)
         self.answered.set()
 
-    def disconnected(self) -> None:
+    def disconnected(self, reason: str = "") -> None:
         self.kind = None
 
     def never_connected(self) -> None:

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from ..errors import BadSetting, ForwarderError
 from ..kafka.sender import NOT_KNOWN_YET
 from ..settings.types import Settings, TopicSettings
+from .destinations import topics_of
 from .findings import Finding, failed, ok, unknown, warning
 from .remote import Remote
 from .status import Status
@@ -30,11 +31,8 @@ async def ask(settings: Settings, service_id: str | None) -> tuple[Status | None
 
 def topics(settings: Settings, status: Status | None) -> list[TopicSettings]:
     """Those that streams go to, as far as their cluster is known."""
-    clusters = dict.fromkeys(("", *settings.output.brokers), settings.output)
-    for other in settings.allowed_outputs:
-        clusters |= dict.fromkeys(other.brokers, other)
     streams = status.streams if status is not None and status.streams is not None else ()
-    return [TopicSettings(clusters[each.broker], each.topic) for each in streams if each.broker in clusters]
+    return [TopicSettings(cluster, topic) for cluster, topic in topics_of(settings, streams)]
 
 
 def _said(status: Status, now_ms: int) -> Iterator[Finding]:

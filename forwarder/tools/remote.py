@@ -3,14 +3,13 @@
 import asyncio
 import time
 from collections.abc import AsyncIterator, Iterable
-from contextlib import AsyncExitStack
 from dataclasses import replace
 from types import TracebackType
 from typing import Self
 
 from ..errors import ForwarderError
-from ..kafka import single
 from ..kafka.cluster import Cluster
+from ..kafka.single import send
 from ..kafka.storage_topic import StorageTopic
 from ..kafka.topic_reader import EARLIEST, LATEST, Record, TopicReader
 from ..model import Command, Stream
@@ -59,26 +58,19 @@ class Remote:
         self._config = config
         self._storage = storage
         self._meant = service_id
-        self._opened = AsyncExitStack()
-        self._config_cluster = connect(config.cluster)
-        self._status: TopicReader | None = None
-        self._status_cluster = self._config_cluster
-        if status is not None:
-            if status.cluster != config.cluster:
-                self._status_cluster = connect(status.cluster)
-            self._status = TopicReader(self._status_cluster, status.topic)
+        self._status_cluster = connect(status.cluster) if status is not None else None
+        self._status = TopicReader(self._status_cluster, status.topic) if status and self._status_cluster else None
         self._positions: dict[int, int] = {}
         self._newest: Status | None = None
 
     async def __aenter__(self) -> Self:
-        self._opened.push_async_callback(self._config_cluster.close)
-        self._opened.push_async_callback(self._status_cluster.close)
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        await self._opened.aclose()
+        if self._status_cluster is not None:
+            await self._status_cluster.close()
 
     async def status(self) -> Status | None:
         """The newest there is; None if nothing was ever said. Raises Unclear."""
@@ -141,7 +133,7 @@ class Remote:
             self._positions = ends
         partition = offset = 0
         for message in ready:
-            partition, offset = await single.send(self._config_cluster, self._config.topic, message)
+            partition, offset = await send(self._config, CLIENT_ID, message)
         return Sent(command, self._config.topic, partition, offset), self._newest
 
     async def statuses(self) -> AsyncIterator[Status]:

@@ -13,7 +13,7 @@ from forwarder.kafka.admin import Made, NewTopic, Operation
 from forwarder.kafka.cluster import Cluster
 from forwarder.kafka.single import send
 from forwarder.kafka.topic_reader import EARLIEST, LATEST, TopicReader, TopicTrouble
-from forwarder.settings.types import ClusterSettings
+from forwarder.settings.types import ClusterSettings, TopicSettings
 from tests.support.kafka import Broker
 
 T = TypeVar("T")
@@ -111,8 +111,10 @@ def test_one_message_is_sent_and_found_where_it_is_said_to_be(kafka_broker: Brok
 
     async def use(cluster: Cluster) -> None:
         for expected in range(2):
-            assert await send(cluster, name, b"x" * size) == (0, expected)
-        found, _ = await TopicReader(cluster, name).fetch({0: 1}, 500)
+            assert await send(TopicSettings(cluster.settings, name), "test", b"x" * size) == (0, expected)
+        topic = TopicReader(cluster, name)
+        assert await topic.offsets(LATEST) == {0: 2}
+        found, _ = await topic.fetch({0: 1}, 500)
         assert [record.value for record in found] == [b"x" * size]
 
     with_cluster(kafka_broker, use)
@@ -122,11 +124,13 @@ def test_what_is_wrong_names_the_topic(kafka_broker: Broker, unique: Unique) -> 
     small, missing = unique("small"), unique("missing")
     kafka_broker.create_topic(small, max_message_bytes=1000)
 
+    noise = b"".join(bytes([n % 251, n % 7]) for n in range(2500))
+
     async def use(cluster: Cluster) -> None:
         with pytest.raises(ForwarderError, match=f"the topic {small} takes no message of 5000 bytes"):
-            await send(cluster, small, b"".join(bytes([n % 251, n % 7]) for n in range(2500)))
+            await send(TopicSettings(cluster.settings, small), "test", noise)
         with pytest.raises(TopicTrouble, match=f"the topic {missing}: it does not exist"):
-            await send(cluster, missing, b"x")
+            await send(TopicSettings(cluster.settings, missing), "test", b"x")
         with pytest.raises(TopicTrouble, match=f"the topic {missing}: it does not exist"):
             await TopicReader(cluster, missing).offsets(LATEST)
 

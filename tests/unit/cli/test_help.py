@@ -16,8 +16,8 @@ from forwarder.settings.table import BY_NAME
 
 HEAVY = {
     "aiokafka", "asyncio", "caproto", "confluent_kafka", "flatbuffers", "forwarder.commands", "forwarder.encode",
-    "forwarder.kafka", "forwarder.service", "forwarder.tools", "numpy", "p4p", "pygelf", "rich", "ssl",
-    "streaming_data_types",
+    "forwarder.kafka", "forwarder.service", "forwarder.tools", "numpy", "p4p", "psutil", "pygelf",
+    "rich", "ssl", "streaming_data_types", "uvloop",
 }  # fmt: skip
 
 
@@ -47,15 +47,20 @@ def test_all_commands_are_there() -> None:
 def test_help_comes_at_once_and_imports_nothing_heavy(path: tuple[str, ...]) -> None:
     """By its CPU time, best of some, because other processes may take the machine for a while."""
     assert any(_cpu_seconds_of_help(path) < 0.4 for _ in range(5))
-    modules = subprocess.run(
-        [sys.executable, "-X", "importtime", "-m", "forwarder", *path, "--help"],
-        check=True,
-        capture_output=True,
-        text=True,
-    ).stderr
+    assert not _imported(*path, "--help") & HEAVY
+
+
+@pytest.mark.parametrize("arguments", [["--version"], ["run", "--version"]], ids=" ".join)
+def test_the_version_imports_nothing_heavy(arguments: list[str]) -> None:
+    assert not _imported(*arguments) & HEAVY
+
+
+def _imported(*arguments: str) -> set[str]:
+    line = [sys.executable, "-X", "importtime", "-m", "forwarder", *arguments]
+    modules = subprocess.run(line, check=True, capture_output=True, text=True).stderr
     imported = {line.rpartition("|")[2].strip() for line in modules.splitlines()}
     assert "click" in imported
-    assert not imported & HEAVY
+    return imported
 
 
 def _cpu_seconds_of_help(path: tuple[str, ...]) -> float:
