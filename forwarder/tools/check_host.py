@@ -98,9 +98,7 @@ def check_spool(settings: SpoolSettings) -> Iterator[Finding]:
     yield ok("spool", "directory", f"{directory}: {user} can {'write there' if there == directory else 'make it'}")
     used = sum(file.stat().st_size for file in directory.glob("*") if file.is_file())
     free = shutil.disk_usage(there).free
-    detail = (
-        f"{free / _GIGA:.1f} GB free; of up to {settings.max_bytes / _GIGA:g} GB {used / _GIGA:.1f} GB are used"
-    )
+    detail = f"{free / _GIGA:.1f} GB free; of up to {settings.max_bytes / _GIGA:g} GB {used / _GIGA:.1f} GB are used"
     if free + used < settings.max_bytes:
         yield warning("spool", "room", detail, "set spool-max-bytes to what the disk has room for")
     else:

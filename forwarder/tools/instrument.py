@@ -84,12 +84,13 @@ def topics_of(instrument: str, settings: InstrumentTopicsSettings) -> list[Wante
     return [*topics, Wanted(f"{instrument}_{STORAGE}", 1, False, settings.replication, "compact", None)]
 
 
-def _count(number: int, one: str, more: str = "") -> str:
-    return f"{number} {one if number == 1 else more or one + 's'}"
+def _count(number: float, one: str, more: str = "") -> str:
+    return f"{number:g} {one if number == 1 else more or one + 's'}"
 
 
 def _days(ms: int) -> str:
     if ms < 0:
         return "ever"
-    days = ms / _MS_PER_DAY
-    return _count(round(days), "day") if days.is_integer() else f"{ms / _MS_PER_HOUR:g} hours"
+    if ms % _MS_PER_DAY:
+        return _count(ms / _MS_PER_HOUR, "hour")
+    return _count(ms // _MS_PER_DAY, "day")

@@ -46,7 +46,7 @@ def test_a_difference_is_said_and_left(topics: Callable[..., Said], kafka_broker
     said = topics("check", "NEW2", "--json")
     assert said.code == 5
     found = {each["topic"]: each for each in map(json.loads, said.lines)}
-    assert found["NEW2_runLog"]["differences"] == ["2 partitions, expected 1", "kept for 1 hours, expected 1 day"]
+    assert found["NEW2_runLog"]["differences"] == ["2 partitions, expected 1", "kept for 1 hour, expected 1 day"]
     assert found["NEW2_forwarderStorage"]["differences"] == ["cleanup.policy delete, expected compact"]
     assert {each["state"] for name, each in found.items() if name not in ("NEW2_runLog", "NEW2_forwarderStorage")} == {
         "ok"
