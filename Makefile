@@ -5,7 +5,7 @@ PIP := .venv/bin/python -m pip --disable-pip-version-check
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help install demo test faults fuzz check bench lint format types floors constraints clean
+.PHONY: help install demo test faults fuzz check bench lint format reference types floors constraints clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -49,6 +49,9 @@ soak: .venv/.has-test ## run for MINUTES=20 with streams coming and going: does 
 lint: .venv/.has-test ## ruff: faults and format
 	.venv/bin/ruff check
 	.venv/bin/ruff format --check
+
+reference: .venv/.has-forwarder ## write docs/reference/cli.md anew, from the commands themselves
+	.venv/bin/python -m forwarder.cli.reference >docs/reference/cli.md
 
 format: .venv/.has-test ## ruff: mend what it can
 	.venv/bin/ruff check --fix

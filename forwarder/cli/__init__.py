@@ -5,13 +5,14 @@ from collections.abc import Sequence
 
 import click
 
-from ..errors import BadSetting
+from ..errors import BadCommand, BadSetting, ForwarderError
+from . import exits
 from .arguments import understood
 from .group import forwarder
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Run a command and end the process: 0 all went well, 2 a wrong command line or setting, else as the command says.
+    """Run a command and end the process: 0 all went well, 2 a wrong command line or setting, else as exits.py says.
 
     What is wrong is said in one line on stderr.
     """
@@ -21,11 +22,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
     except click.ClickException as error:
         click.echo(f"forwarder: {_one_line(error, given)}", err=True)
         sys.exit(error.exit_code)
-    except BadSetting as error:
+    except ForwarderError as error:
         click.echo(f"forwarder: {error}", err=True)
-        sys.exit(2)
+        sys.exit(exits.WRONG if isinstance(error, (BadSetting, BadCommand)) else exits.FAILED)
     except click.exceptions.Abort:
-        sys.exit(130)
+        sys.exit(exits.ABORTED)
     sys.exit(code if isinstance(code, int) else 0)
 
 

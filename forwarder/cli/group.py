@@ -1,33 +1,48 @@
 """The list of commands. What a command needs is imported when it is called, so that help comes at once."""
 
+from collections.abc import Mapping
 from importlib import import_module
+from typing import Any
 
 import click
 
 from .. import __version__
 
-_COMMANDS = {
-    "run": ("forwarder.cli.run", "Forward PV updates to Kafka until told to stop."),
-    "demo": ("forwarder.cli.demo", "Show the whole chain at work on this machine alone."),
-}
-"""Module with a click command of the same name, and what it does."""
 
+class LazyGroup(click.Group):
+    """Commands by name: the module that has them, the object there, and what it does, in one line."""
 
-class _Lazy(click.Group):
+    def __init__(self, *arguments: Any, lazy: Mapping[str, tuple[str, str, str]], **more: Any) -> None:
+        super().__init__(*arguments, **more)
+        self._lazy = lazy
+
     def list_commands(self, ctx: click.Context) -> list[str]:
-        return list(_COMMANDS)
+        return list(self._lazy)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        if cmd_name not in _COMMANDS:
+        if cmd_name not in self._lazy:
             return None
-        return getattr(import_module(_COMMANDS[cmd_name][0]), cmd_name)
+        module, name, _ = self._lazy[cmd_name]
+        return getattr(import_module(module), name)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Commands"):
-            formatter.write_dl([(name, text) for name, (_, text) in _COMMANDS.items()])
+            formatter.write_dl([(name, text) for name, (_, _, text) in self._lazy.items()])
 
 
-@click.group(cls=_Lazy, context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(
+    cls=LazyGroup,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    lazy={
+        "run": ("forwarder.cli.run", "run", "Forward PV updates to Kafka until told to stop."),
+        "demo": ("forwarder.cli.demo", "demo", "Show the whole chain at work on this machine alone."),
+        "streams": ("forwarder.cli.streams", "streams", "See and change what a running forwarder forwards."),
+        "topics": ("forwarder.cli.topics", "topics", "Check and make the topics of an instrument."),
+        "watch": ("forwarder.cli.watch", "watch", "Show the messages of topics, decoded."),
+        "check": ("forwarder.cli.check", "check", "Look whether all that a forwarder needs is there."),
+        "completion": ("forwarder.cli.completion", "completion", "Print what lets a shell complete these commands."),
+    },
+)
 @click.version_option(__version__, "--version", message="%(prog)s %(version)s")
 def forwarder() -> None:
     """Carries EPICS PV updates into Apache Kafka.

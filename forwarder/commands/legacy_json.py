@@ -20,8 +20,8 @@ from .names import check_channel, check_schema, quoted, split_topic
 
 NAME = "json"
 _PROVIDERS = {"ca": Transport.CA, "pva": Transport.PVA}
-# C++ named this converter by its purpose; it writes tdct messages.
-_SCHEMAS = {"TdcTime": "tdct"}
+SCHEMAS = {"TdcTime": "tdct"}
+"""What C++ calls a schema by its purpose."""
 
 
 def parse(message: bytes, limits: Limits = DEFAULT) -> Command:
@@ -103,7 +103,7 @@ def _stream(channel: str, transport: Transport, item: object) -> Stream:
     schema = _text(converter, "schema")
     _text(converter, "name", "")
     broker, topic = split_topic(_text(converter, "topic"))
-    return Stream(channel, transport, check_schema(_SCHEMAS.get(schema, schema)), topic, broker)
+    return Stream(channel, transport, check_schema(SCHEMAS.get(schema, schema)), topic, broker)
 
 
 def _load(text: str) -> object:

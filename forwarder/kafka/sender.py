@@ -24,6 +24,9 @@ from .producing import ANONYMOUS, REASONS, Identity, Outcome, Partition, outcome
 
 log = logging.getLogger(__name__)
 
+NOT_KNOWN_YET = "not known yet"
+"""What is wrong with a topic that the cluster has not been asked for yet."""
+
 _ALL_REPLICAS = -1
 _REFRESH_S = 60.0
 """How often a cluster is asked for its topics when all is well: finds partitions that were added."""
@@ -392,7 +395,7 @@ class Sender:
     def _problem(self, topic: str) -> str:
         error = self._cluster.problems.get(topic, TOPIC_AUTHORIZATION_FAILED if topic in self._denied else None)
         if error is None:
-            return "not known yet"
+            return NOT_KNOWN_YET
         return words_of(error, "written to")
 
 

@@ -19,6 +19,7 @@ from .types import (
     CommandSettings,
     EventLoop,
     HttpSettings,
+    InstrumentTopicsSettings,
     LogFormat,
     LogSettings,
     ProducerSettings,
@@ -29,7 +30,7 @@ from .types import (
     TimeSettings,
     TopicSettings,
 )
-from .uri import Address
+from .uri import Address, topic_address, without_user
 from .values import Values, bad
 
 _PASSWORDS = {
@@ -103,10 +104,25 @@ class Builder:
             pva=self._pv_access(),
             commands=self._commands(),
             spool=self._spool(service_id),
+            topics=self._instrument_topics(),
             times=TimeSettings(v.value(t.SEND_OUT_OF_ORDER), v.value(t.FUTURE_LIMIT), v.value(t.PAST_LIMIT)),
             log=self._log(service_id),
             http=self._http(),
         )
+
+    def topic(self, text: str) -> TopicSettings:
+        """A topic that a command names by itself, in the cluster of output-broker if it names no host.
+
+        Its cluster is reached as that of output-broker is. Raises BadSetting.
+        """
+        try:
+            address = topic_address(text)
+        except ValueError as error:
+            raise BadSetting(f'topic: "{without_user(text)}" {error}; allowed: {t.STATUS_TOPIC.allowed}') from None
+        if not address.topic:
+            raise BadSetting(f'topic: "{without_user(text)}" names no topic; allowed: {t.STATUS_TOPIC.allowed}')
+        cluster = self._cluster(address, t.OUTPUT_BROKER) if address.brokers else self._output()
+        return TopicSettings(cluster, address.topic)
 
     def shown(self) -> tuple[Shown, ...]:
         """Every setting in the order of the table."""
@@ -274,6 +290,16 @@ class Builder:
             schemas=v.value(t.ALLOWED_SCHEMAS),
             topics=v.value(t.ALLOWED_TOPICS),
             obey_exit=v.value(t.OBEY_EXIT),
+        )
+
+    def _instrument_topics(self) -> InstrumentTopicsSettings:
+        v = self._values
+        return InstrumentTopicsSettings(
+            replication=v.value(t.TOPIC_REPLICATION),
+            event_partitions=v.value(t.TOPIC_EVENT_PARTITIONS),
+            retention_s=v.value(t.TOPIC_RETENTION),
+            event_retention_s=v.value(t.TOPIC_EVENT_RETENTION),
+            status_retention_s=v.value(t.TOPIC_STATUS_RETENTION),
         )
 
     def _channel_access(self) -> ChannelAccessSettings:

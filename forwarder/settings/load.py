@@ -1,13 +1,13 @@
 """The settings of one run: a flag before the environment, before the file, before the profile, before the default."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from . import layers
 from . import table as t
 from .build import Builder, Shown
-from .types import Settings
+from .types import Settings, TopicSettings
 from .values import Values
 
 DEFAULT_PROFILE = "local"
@@ -21,6 +21,10 @@ class Reading:
     warnings: tuple[str, ...]
     """What was given and has no effect, or has a better place."""
     shown: tuple[Shown, ...]
+    topic: Callable[[str], TopicSettings] = field(repr=False)
+    """Resolves a topic's name or address that is no setting; raises BadSetting."""
+    names_instance: bool
+    """Whether somebody has said which instance is meant, by service-id or by a profile and its own config topic."""
     _said: Mapping[str, tuple[str, ...]] = field(repr=False)
     """All that is said of each setting. Not in repr, because passwords are in it."""
 
@@ -53,7 +57,8 @@ def read(command_line: Mapping[str, Sequence[str]], environment: Mapping[str, st
     for password in t.PASSWORDS:
         # It may be in a file, whose name stays the same.
         said[password.name] = (values.password(password),)
-    return Reading(settings, (*warnings, *builder.warnings), shown, said)
+    names_instance = given.is_set(t.SERVICE_ID) or (named is not None and not given.is_set(t.CONFIG_TOPIC))
+    return Reading(settings, (*warnings, *builder.warnings), shown, builder.topic, names_instance, said)
 
 
 def _texts(values: Values, setting: t.Setting[Any]) -> tuple[str, ...]:

@@ -75,6 +75,19 @@ def seconds(low: float, high: float) -> Callable[[str], float]:
     return parse
 
 
+def days(low: float, high: float) -> Callable[[str], float]:
+    """A number of days, as seconds."""
+    count = seconds(low, high)
+
+    def parse(text: str) -> float:
+        try:
+            return count(text) * 86_400
+        except ValueError as error:
+            raise ValueError(str(error).replace("seconds", "days")) from None
+
+    return parse
+
+
 def yes_or_no(text: str) -> bool:
     lower = text.strip().lower()
     if lower in ("yes", "true", "on", "1"):

@@ -592,6 +592,57 @@ PVA_QUEUE_SIZE = Setting(
     metavar="N",
 )
 
+TOPIC_REPLICATION = Setting(
+    "topic-replication",
+    parse.whole(1, 100),
+    "Copies of each topic, if there are as many brokers.",
+    "a whole number from 1 to 100",
+    "Topics of an instrument",
+    default="3",
+    bare_variable=False,
+    metavar="N",
+)
+TOPIC_EVENT_PARTITIONS = Setting(
+    "topic-event-partitions",
+    parse.whole(1, 1000),
+    "Least partitions of the topics of events; all others have one, which keeps their order.",
+    "a whole number from 1 to 1000",
+    "Topics of an instrument",
+    default="1",
+    bare_variable=False,
+    metavar="N",
+)
+TOPIC_RETENTION = Setting(
+    "topic-retention",
+    parse.days(0.01, 36_500),
+    "Days that readings, runs and commands are kept.",
+    "a number of days from 0.01 to 36500",
+    "Topics of an instrument",
+    default="7",
+    bare_variable=False,
+    metavar="DAYS",
+)
+TOPIC_EVENT_RETENTION = Setting(
+    "topic-event-retention",
+    parse.days(0.01, 36_500),
+    "Days that events are kept.",
+    "a number of days from 0.01 to 36500",
+    "Topics of an instrument",
+    default="1",
+    bare_variable=False,
+    metavar="DAYS",
+)
+TOPIC_STATUS_RETENTION = Setting(
+    "topic-status-retention",
+    parse.days(0.01, 36_500),
+    "Days that the status of the forwarder is kept.",
+    "a number of days from 0.01 to 36500",
+    "Topics of an instrument",
+    default="1",
+    bare_variable=False,
+    metavar="DAYS",
+)
+
 VERBOSITY = Setting(
     "verbosity",
     parse.level,
@@ -782,6 +833,11 @@ SETTINGS: tuple[Setting[Any], ...] = (
     PVA_SERVER_PORT,
     PVA_CONN_TMO,
     PVA_QUEUE_SIZE,
+    TOPIC_REPLICATION,
+    TOPIC_EVENT_PARTITIONS,
+    TOPIC_RETENTION,
+    TOPIC_EVENT_RETENTION,
+    TOPIC_STATUS_RETENTION,
     VERBOSITY,
     LOG_LEVEL,
     LOG_FORMAT,

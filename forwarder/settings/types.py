@@ -178,6 +178,20 @@ class HttpSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class InstrumentTopicsSettings:
+    """What the topics of an instrument are to be like, for whoever makes and checks them."""
+
+    replication: int = 3
+    """Copies of each; fewer where there are fewer brokers."""
+    event_partitions: int = 1
+    """Least number for events; all other topics have one."""
+    retention_s: float = 7 * 86_400.0
+    """How long readings, runs and commands are kept."""
+    event_retention_s: float = 86_400.0
+    status_retention_s: float = 86_400.0
+
+
+@dataclass(frozen=True, slots=True)
 class LogSettings:
     level: int = 20
     """As in the module logging; 5 is Trace."""
@@ -234,4 +248,5 @@ class Settings:
     spool: SpoolSettings = SpoolSettings()
     http: HttpSettings | None = None
     """None: nothing is served."""
+    topics: InstrumentTopicsSettings = InstrumentTopicsSettings()
     log: LogSettings = LogSettings()

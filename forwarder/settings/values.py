@@ -25,6 +25,10 @@ class Values:
                 return found
         return Raw((setting.default,), "the default", Rank.DEFAULT) if setting.default is not None else None
 
+    def is_set(self, setting: Setting[T]) -> bool:
+        """Whether any place sets it, its default aside."""
+        return any(setting.name in layer for layer in self.layers)
+
     def rank(self, setting: Setting[T]) -> Rank:
         found = self.raw(setting)
         return found.rank if found else Rank.DEFAULT

@@ -400,3 +400,45 @@ def test_what_differs_between_two_readings(tmp_path: Path) -> None:
     assert set(after.differences(before)) == {"linger", "verbosity", "max-streams", "config-topic-sasl-password"}
     assert "hunter" not in repr((before.shown, before.warnings, after.shown, after.differences(before)))
     assert "_said" not in repr(after)
+
+
+TOPICS = {
+    "a name": ("T", ("out:9092",), "T"),
+    "an address": ("//b:1/T", ("b:1",), "T"),
+    "an address with a user": (r"SASL_SSL+PLAIN\me@b:1,c:2/T", ("b:1", "c:2"), "T"),
+}
+
+
+@pytest.mark.parametrize(("text", "brokers", "topic"), TOPICS.values(), ids=TOPICS)
+def test_a_topic_that_a_command_names_by_itself(text: str, brokers: tuple[str, ...], topic: str) -> None:
+    reading = read({"output-broker": ["out"]}, {"SASL_PASSWORD": "any"})
+    found = reading.topic(text)
+    assert (found.cluster.brokers, found.topic) == (brokers, topic)
+    assert found.cluster.security.password == ("any" if "me@" in text else "")
+
+
+@pytest.mark.parametrize(
+    ("text", "complaint"),
+    [
+        ("no topic", 'topic: "no topic" has a topic that Kafka does not allow'),
+        ("b:1", 'topic: "b:1" names no topic; allowed: '),
+        ("me:secret@b:1/T", r'topic: "\*\*\*@b:1/T" has a user but no PROTOCOL'),
+    ],
+)
+def test_what_is_no_topic(text: str, complaint: str) -> None:
+    with pytest.raises(BadSetting, match=complaint):
+        read({}, {}).topic(text)
+
+
+@pytest.mark.parametrize(
+    ("flags", "names_instance"),
+    [
+        ({}, False),
+        ({"profile": ["production"]}, True),
+        ({"profile": ["production"], "config-topic": ["LARMOR_forwarderConfig"]}, False),
+        ({"config-topic": ["LARMOR_forwarderConfig"]}, False),
+        ({"config-topic": ["LARMOR_forwarderConfig"], "service-id": ["larmor"]}, True),
+    ],
+)
+def test_whether_an_instance_is_named(flags: dict[str, list[str]], names_instance: bool) -> None:
+    assert read(flags, {}).names_instance is names_instance

@@ -1,0 +1,42 @@
+"""What `forwarder check` looks at, and in which order."""
+
+from collections.abc import Sequence
+
+from ..settings.load import Reading
+from ..tools import check_forwarder, check_host, check_kafka
+from ..tools.findings import Finding, ok, warning
+from .terminal import Terminal
+
+
+async def ask(
+    reading: Reading,
+    terminal: Terminal,
+    pvs: Sequence[str],
+    topics: Sequence[str],
+    ntp: str | None,
+    timeout_s: float,
+) -> list[Finding]:
+    """All findings. Raises BadSetting for a topic that is no name or address of one."""
+    settings = reading.settings
+    findings: list[Finding] = [
+        ok("settings", f"profile {settings.profile}", f"service id {settings.service_id}"),
+        *(warning("settings", each.partition(": ")[0], each.partition(": ")[2]) for each in reading.warnings),
+    ]
+    named = [reading.topic(topic) for topic in topics]
+    with terminal.waiting("asking the forwarder"):
+        status, said = await check_forwarder.ask(settings, settings.service_id if reading.names_instance else None)
+    with terminal.waiting("asking the brokers"):
+        data = [*named, *check_forwarder.topics(settings, status)]
+        findings += [each async for each in check_kafka.check(settings, data)]
+    findings += said
+    findings.append(check_host.check_clock())
+    if ntp:
+        with terminal.waiting(f"asking {ntp} for the time"):
+            findings.append(await check_host.check_ntp(ntp))
+    findings += check_host.check_spool(settings.spool)
+    if pvs:
+        from ..tools import check_epics
+
+        with terminal.waiting("looking for the PVs"):
+            findings += await check_epics.check(settings, [check_epics.asked(pv) for pv in pvs], timeout_s)
+    return findings

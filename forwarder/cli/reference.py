@@ -1,0 +1,117 @@
+"""The reference of the command line as Markdown, from the commands themselves: `python -m forwarder.cli.reference`."""
+
+import re
+from collections.abc import Iterable, Iterator
+from itertools import groupby
+from typing import Any
+
+import click
+
+from ..settings.table import SETTINGS, Kind, Setting
+from . import exits
+from .group import forwarder
+from .options import ADDRESS_HELP, SettingsCommand
+
+_HEAD = """\
+# The command line
+
+Written by `make reference`; do not edit. A short way in is the [README](../../README.md).
+
+| exit code | of the commands beside `run` and `demo` |
+|---|---|
+{exits}
+
+`run` has codes of its own, which the README lists. What is wrong is one line on stderr. Answers go to stdout; what is
+waited for and how it ended goes to stderr. On a terminal both are drawn and in colour, anywhere else plain;
+`--color always` and `--color never` say otherwise, and `NO_COLOR` is respected.
+"""
+
+_SETTINGS = """\
+## Settings
+
+Each is a flag, an environment variable and a line of a file (`-c FILE`). A flag counts before a variable, that before
+the file, the profile, and the default. Every variable is also read as `FORWARDER_` and its name, which counts before
+it. {address}
+"""
+
+
+def reference() -> str:
+    """The whole page."""
+    codes = "\n".join(f"| {code} | {meaning} |" for code, meaning in exits.MEANING.items())
+    parts = [_HEAD.format(exits=codes), *_commands(forwarder, ()), _SETTINGS.format(address=ADDRESS_HELP)]
+    parts += _settings_tables()
+    return "\n".join(parts)
+
+
+def _commands(group: click.Group, path: tuple[str, ...]) -> Iterator[str]:
+    context = click.Context(group)
+    for name in group.list_commands(context):
+        command = group.get_command(context, name)
+        assert command is not None, "a group has what it lists"
+        here = (*path, name)
+        yield _section(command, here)
+        if isinstance(command, click.Group):
+            yield from _commands(command, here)
+
+
+def _section(command: click.Command, path: tuple[str, ...]) -> str:
+    name = " ".join(("forwarder", *path))
+    context = click.Context(command)
+    arguments = [each.make_metavar(context) for each in command.params if isinstance(each, click.Argument)]
+    usage = " ".join([name, *(["COMMAND"] if isinstance(command, click.Group) else []), "[OPTIONS]", *arguments])
+    lines = [f"{'#' * (len(path) + 1)} {name}", "", f"`{usage}`", "", *_paragraphs(command.help or ""), ""]
+    own = command.own if isinstance(command, SettingsCommand) else command.params
+    options = [each for each in own if isinstance(each, click.Option) and each.help]
+    if options:
+        lines += ["| option | |", "|---|---|", *(_row(command, each) for each in options), ""]
+    if path == ("run",):
+        lines += ["All [settings](#settings) but those of the topics of an instrument mean something to it.", ""]
+    if isinstance(command, SettingsCommand):
+        names = ", ".join(f"`--{setting.name}`" for setting in command.settings)
+        lines += [f"[Settings](#settings): {names}.", "", "```console", *_prompted(command.examples), "```", ""]
+    return "\n".join(lines)
+
+
+def _paragraphs(text: str) -> list[str]:
+    """A docstring as Markdown: paragraphs, and text that click was told to leave as it is."""
+    found: list[str] = []
+    for paragraph in re.split(r"\n\s*\n", text.strip()):
+        lines = [line.strip() for line in paragraph.splitlines()]
+        as_it_is = lines[0] == "\b"
+        found += ["```text", *lines[1:], "```", ""] if as_it_is else [" ".join(lines), ""]
+    return found[:-1]
+
+
+def _row(command: click.Command, option: click.Option) -> str:
+    record = option.get_help_record(click.Context(command))
+    assert record is not None, "it has a help"
+    return f"| `{_cell(record[0])}` | {_cell(record[1])} |"
+
+
+def _cell(text: str) -> str:
+    return text.replace("|", "\\|")
+
+
+def _prompted(examples: str) -> list[str]:
+    return [f"$ {line}" for line in examples.splitlines()]
+
+
+def _settings_tables() -> Iterator[str]:
+    for group, settings in groupby(SETTINGS, key=lambda setting: setting.group):
+        yield "\n".join([f"### {group}", "", "| setting | | allowed | default | variables |", "|---|---|---|---|---|"])
+        yield "\n".join([*_rows(settings), ""])
+
+
+def _rows(settings: Iterable[Setting[Any]]) -> Iterator[str]:
+    for setting in settings:
+        short = f"-{setting.short}, " if setting.short else ""
+        metavar = "" if setting.kind is Kind.SWITCH else f" {setting.metavar}"
+        allowed = "an ADDRESS" if setting.metavar == "ADDRESS" else setting.allowed
+        variables = ", ".join(f"`{name}`" for name in setting.variables[1:] or setting.variables)
+        default = f"`{setting.default}`" if setting.default else ""
+        cells = (f"`{short}--{setting.name}{metavar}`", setting.help, allowed, default, variables)
+        yield f"| {' | '.join(map(_cell, cells))} |"
+
+
+if __name__ == "__main__":
+    click.echo(reference(), nl=False)

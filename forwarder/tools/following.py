@@ -1,0 +1,172 @@
+"""Reads topics from where it is wanted to, on and on or up to their end, and says when it can't."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from enum import Enum
+
+from ..errors import ForwarderError, KafkaAway
+from ..kafka.topic_reader import EARLIEST, LATEST, Record, TopicReader
+from ..settings.types import TopicSettings
+from .remote import connect
+
+_WAIT_MS = 500
+_AGAIN_S = 1.0
+_BATCHES = 4
+"""How many answers of brokers may wait for whoever shows them."""
+
+
+class Place(Enum):
+    BEGINNING = "beginning"
+    END = "end"
+    OFFSET = "offset"
+    TIME = "time"
+    TAIL = "tail"
+
+
+@dataclass(frozen=True, slots=True)
+class Start:
+    """Where to begin."""
+
+    place: Place
+    number: int = 0
+    """The offset in each partition, the time in milliseconds, or how many of the last messages of a topic."""
+
+
+def start(text: str) -> Start:
+    """From `beginning`, `end`, `offset:N`, `time:ISO` or `-N`. Raises ValueError that says what is wrong."""
+    kind, colon, rest = text.partition(":")
+    if text in (Place.BEGINNING.value, Place.END.value):
+        return Start(Place(text))
+    if kind == Place.OFFSET.value and colon:
+        if not rest.isdigit():
+            raise ValueError(f'"{rest}" is not an offset')
+        return Start(Place.OFFSET, int(rest))
+    if kind == Place.TIME.value and colon:
+        try:
+            when = datetime.fromisoformat(rest)
+        except ValueError:
+            raise ValueError(
+                f'"{rest}" is not a time such as 2026-11-25T09:30 (UTC) or 2026-11-25T09:30+01:00'
+            ) from None
+        aware = when if when.tzinfo else when.replace(tzinfo=UTC)
+        return Start(Place.TIME, round(aware.timestamp() * 1000))
+    if text.startswith("-") and text[1:].isdigit():
+        return Start(Place.TAIL, int(text[1:]))
+    raise ValueError("allowed: beginning, end, offset:N, time:ISO, or -N for the last N messages")
+
+
+class Following:
+    """Some topics, from `async with` on; the records come by `batches`."""
+
+    def __init__(
+        self,
+        topics: Sequence[TopicSettings],
+        begin: Start,
+        *,
+        until_end: bool,
+        trouble: Callable[[str], None],
+    ) -> None:
+        """`trouble` is told, once each time, that brokers are away, and with an empty text that they are back."""
+        self._topics = list(dict.fromkeys(topics))
+        self._begin = begin
+        self._until_end = until_end
+        self._trouble = trouble
+        self._opened = AsyncExitStack()
+        self._queue: asyncio.Queue[Sequence[Record] | ForwarderError | None] = asyncio.Queue(_BATCHES)
+
+    async def __aenter__(self) -> "Following":
+        tasks: list[asyncio.Task[None]] = []
+
+        async def stop() -> None:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+
+        for topic in self._topics:
+            # A connection answers one request after the other, and an answer may take as long as nothing comes.
+            own = connect(topic.cluster)
+            self._opened.push_async_callback(own.close)
+            follow = self._follow(TopicReader(own, topic.topic))
+            tasks.append(asyncio.create_task(follow, name=f"following {topic.topic}"))
+        self._opened.push_async_callback(stop)
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self._opened.aclose()
+
+    async def batches(self) -> AsyncIterator[Sequence[Record]]:
+        """What the topics hold, in order within each partition. Raises TopicTrouble, and KafkaAway at the start."""
+        left = len(self._topics)
+        while left:
+            found = await self._queue.get()
+            if isinstance(found, ForwarderError):
+                raise found
+            if found is None:
+                left -= 1
+            else:
+                yield found
+
+    async def _follow(self, topic: TopicReader) -> None:
+        try:
+            ends = await topic.offsets(LATEST)
+            positions = await _first(topic, self._begin, ends)
+            if self._begin.place is Place.TAIL:
+                backlog, positions = await _tail(topic, positions, ends, self._begin.number)
+                await self._queue.put(backlog)
+            while not self._until_end or any(positions[each] < end for each, end in ends.items()):
+                records, positions = await self._fetch(topic, positions)
+                if self._until_end:
+                    records = [each for each in records if each.offset < ends[each.partition]]
+                    positions = {each: min(offset, ends[each]) for each, offset in positions.items()}
+                if records:
+                    await self._queue.put(records)
+            await self._queue.put(None)
+        except ForwarderError as error:
+            await self._queue.put(error)
+
+    async def _fetch(self, topic: TopicReader, positions: dict[int, int]) -> tuple[list[Record], dict[int, int]]:
+        away = ""
+        while True:
+            try:
+                found = await topic.fetch(positions, _WAIT_MS)
+            except KafkaAway as error:
+                if (reason := str(error)) != away:
+                    away = reason
+                    self._trouble(f"{topic.topic}: {reason}")
+                await asyncio.sleep(_AGAIN_S)
+            else:
+                if away:
+                    self._trouble("")
+                return found
+
+
+async def _first(topic: TopicReader, begin: Start, ends: dict[int, int]) -> dict[int, int]:
+    match begin.place:
+        case Place.END:
+            return dict(ends)
+        case Place.BEGINNING:
+            return await topic.offsets(EARLIEST)
+        case Place.TIME:
+            return await topic.offsets(begin.number)
+        case _:
+            first = await topic.offsets(EARLIEST)
+    if begin.place is Place.OFFSET:
+        return {each: min(max(begin.number, first[each]), end) for each, end in ends.items()}
+    return {each: max(first[each], end - begin.number) for each, end in ends.items()}
+
+
+async def _tail(
+    topic: TopicReader, positions: dict[int, int], ends: dict[int, int], count: int
+) -> tuple[list[Record], dict[int, int]]:
+    """The last messages of a topic by their time, whatever partition they are in."""
+    found: list[Record] = []
+    reading = {each: offset for each, offset in positions.items() if offset < ends[each]}
+    while reading:
+        records, reading = await topic.fetch(reading, _WAIT_MS)
+        found += [each for each in records if each.offset < ends[each.partition]]
+        reading = {each: offset for each, offset in reading.items() if offset < ends[each]}
+    found.sort(key=lambda record: record.time_ms)
+    return found[len(found) - count if count < len(found) else 0 :], dict(ends)

@@ -1,0 +1,63 @@
+"""The command line as it is typed; within this process, because to start Python takes longer than most commands."""
+
+import io
+import os
+import sys
+from collections.abc import Mapping
+from contextlib import redirect_stderr, redirect_stdout
+from dataclasses import dataclass
+from unittest.mock import patch
+
+from forwarder.cli import main
+from tests.support.forwarder_process import ForwarderProcess
+from tests.support.ioc import EpicsIoc
+from tests.support.kafka import Broker
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """What a command has printed, and its exit code."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def lines(self) -> list[str]:
+        return self.out.splitlines()
+
+    def column(self, number: int) -> list[str]:
+        """One column of a table, without its heading."""
+        return [line.split()[number] for line in self.lines[1:]]
+
+
+def command(*arguments: str, stdin: str = "", environment: Mapping[str, str] | None = None) -> Said:
+    """Run `forwarder` with these arguments until it ends; `environment` is added to this process's own."""
+    out, err = io.StringIO(), io.StringIO()
+    code: object = None
+    with (
+        patch.dict(os.environ, environment or {}),
+        patch.object(sys, "stdin", io.TextIOWrapper(io.BytesIO(stdin.encode()), "utf-8")),
+        redirect_stdout(out),
+        redirect_stderr(err),
+    ):
+        try:
+            main(arguments)
+        except SystemExit as ended:
+            code = ended.code
+    assert isinstance(code, int)
+    return Said(code, out.getvalue(), err.getvalue())
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """An instrument CLI: its broker, its forwarder and its IOC."""
+
+    broker: Broker
+    forwarder: ForwarderProcess
+    ioc: EpicsIoc
+
+    def command(self, *arguments: str, stdin: str = "", environment: Mapping[str, str] | None = None) -> Said:
+        """Run a command for this instrument."""
+        where = ["--instrument", "CLI", "--output-broker", self.broker.address]
+        return command(*arguments, *where, stdin=stdin, environment=environment)

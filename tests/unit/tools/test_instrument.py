@@ -1,0 +1,86 @@
+"""The topics of an instrument: which there are, what they are like, and in what one differs."""
+
+import pytest
+
+from forwarder.errors import BadSetting
+from forwarder.kafka.admin import TopicFacts
+from forwarder.settings.load import load
+from forwarder.settings.types import InstrumentTopicsSettings
+from forwarder.tools.instrument import topics_of
+
+DAY_MS = 86_400_000
+SETTINGS = InstrumentTopicsSettings(3, 4, 7 * 86_400.0, 86_400.0, 43_200.0)
+TOPICS = {topic.name: topic for topic in topics_of("LARMOR", SETTINGS)}
+
+
+def test_the_set() -> None:
+    assert set(TOPICS) == {
+        f"LARMOR_{name}"
+        for name in (
+            "sampleEnv", "runLog", "runInfo", "events", "rawEvents", "monitorHistograms", "detSpecMap",
+            "areaDetector", "alarms", "forwarderConfig", "forwarderStatus", "forwarderStorage",
+        )
+    }  # fmt: skip
+
+
+def test_what_each_is_like() -> None:
+    new = {name: topic.new(5) for name, topic in TOPICS.items()}
+    assert {name for name, topic in new.items() if topic.partitions == 4} == {"LARMOR_events", "LARMOR_rawEvents"}
+    assert all(topic.partitions == 1 for name, topic in new.items() if "vents" not in name)
+    assert {topic.replication for topic in new.values()} == {3}
+    assert new["LARMOR_sampleEnv"].config == {"cleanup.policy": "delete", "retention.ms": str(7 * DAY_MS)}
+    assert new["LARMOR_events"].config["retention.ms"] == str(DAY_MS)
+    assert new["LARMOR_forwarderConfig"].config["retention.ms"] == str(7 * DAY_MS)
+    assert new["LARMOR_forwarderStatus"].config["retention.ms"] == str(DAY_MS // 2)
+    assert new["LARMOR_forwarderStorage"].config == {"cleanup.policy": "compact"}
+
+
+def test_not_more_copies_than_brokers() -> None:
+    assert TOPICS["LARMOR_alarms"].new(2).replication == 2
+
+
+def facts(partitions: int = 1, replication: int = 3) -> TopicFacts:
+    return TopicFacts("T", 0, dict.fromkeys(range(partitions), 1), replication, 0, None)
+
+
+KEPT = {"cleanup.policy": "delete", "retention.ms": str(7 * DAY_MS)}
+DIFFERENT = {
+    "nothing": ("sampleEnv", facts(), KEPT, []),
+    "fewer brokers": ("sampleEnv", facts(1, 2), KEPT, []),
+    "more partitions": ("sampleEnv", facts(2), KEPT, ["2 partitions, expected 1"]),
+    "more partitions of events": ("events", facts(9), {**KEPT, "retention.ms": str(DAY_MS)}, []),
+    "fewer partitions of events": (
+        "events", facts(1), {**KEPT, "retention.ms": str(DAY_MS)}, ["1 partition, expected at least 4"]
+    ),
+    "copies": ("sampleEnv", facts(1, 1), KEPT, ["1 copy, expected 2"]),
+    "policy": (
+        "sampleEnv", facts(), {**KEPT, "cleanup.policy": "compact"}, ["cleanup.policy compact, expected delete"]
+    ),
+    "retention": ("sampleEnv", facts(), {**KEPT, "retention.ms": str(DAY_MS)}, ["kept for 1 day, expected 7 days"]),
+    "half a day": ("sampleEnv", facts(), {**KEPT, "retention.ms": "43200000"}, ["kept for 12 hours, expected 7 days"]),
+    "for ever": ("sampleEnv", facts(), {**KEPT, "retention.ms": "-1"}, ["kept for ever, expected 7 days"]),
+    "storage": ("forwarderStorage", facts(), {"cleanup.policy": "compact", "retention.ms": "1"}, []),
+    "hidden": ("sampleEnv", facts(), None, ["its settings may not be seen with these credentials"]),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("name", "found", "config", "differences"), DIFFERENT.values(), ids=DIFFERENT)
+def test_every_difference_is_said(
+    name: str, found: TopicFacts, config: dict[str, str] | None, differences: list[str]
+) -> None:
+    assert TOPICS[f"LARMOR_{name}"].differences(found, config, 2) == differences
+
+
+@pytest.mark.parametrize("name", ["", "LAR MOR", "LARMOR_", "../x", "x" * 300])
+def test_no_name_of_an_instrument(name: str) -> None:
+    with pytest.raises(BadSetting, match="is no name of an instrument; allowed: letters, digits, dots and hyphens"):
+        topics_of(name, SETTINGS)
+
+
+def test_profiles_and_flags_say_what_topics_are_like() -> None:
+    production = load({"profile": ["production"]}, {}).topics
+    assert (production.replication, production.event_partitions, production.retention_s) == (3, 4, 14 * 86_400.0)
+    given = load({"topic-retention": ["0.5"], "topic-event-partitions": ["12"]}, {}).topics
+    assert (given.retention_s, given.event_partitions) == (43_200.0, 12)
+    with pytest.raises(BadSetting, match=r"is not a number of days; allowed: a number of days from 0.01 to 36500"):
+        load({"topic-retention": ["long"]}, {})
