@@ -72,11 +72,18 @@ def _of_streams(facts: Facts) -> Iterator[Trouble]:
         )
     if not len(control.table):
         yield Trouble(Level.NOTE, "nothing is forwarded", "No command has asked for streams.", link="commands")
-    merged = facts.clients[Transport.PVA].counts().get("full_queues", 0)
-    if merged:
+    counted = facts.clients[Transport.PVA].counts()
+    if merged := counted.get("merged_updates", 0):
+        yield Trouble(
+            Level.WARNING,
+            f"left out over pvAccess since the start: {_count(merged, 'update')}",
+            "They came faster than they were taken for too long; newer ones of the same PVs were sent.",
+            link="pvs?protocol=pva&sort=rate&order=desc",
+        )
+    if full := counted.get("full_queues", 0):
         yield Trouble(
             Level.NOTE,
-            f"queues of pvAccess were full {merged} times since the start",
+            f"queues of pvAccess were full {full} times since the start",
             "Updates came faster than they were taken, and some were replaced by newer ones.",
         )
 

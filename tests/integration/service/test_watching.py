@@ -195,7 +195,7 @@ def settings_for(broker: Broker, state: Path) -> Settings:
         "state-directory": [str(state)],
         "http": [str(free_port())],
         "request-timeout": ["2000"],
-        "stop-timeout": ["0.5"],
+        "stop-timeout": ["1"],
         "fake-pv-period": ["50"],
         "ca-auto-addr-list": ["no"],
         "pva-auto-addr-list": ["no"],

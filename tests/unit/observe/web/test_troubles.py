@@ -154,13 +154,15 @@ def test_without_a_spool_a_kill_loses_what_waits() -> None:
 
 def test_queues_of_pvaccess_that_were_full() -> None:
     bench = Bench()
-    full = {"full_queues": 0}
+    full = {"full_queues": 0, "merged_updates": 0}
     bench.clients = {**bench.clients, Transport.PVA: Counting(full)}
-    assert not any("queue" in title for title in said(bench))
+    assert not any("pvAccess" in title for title in said(bench))
     full["full_queues"] = 3
     level, detail = said(bench)["queues of pvAccess were full 3 times since the start"]
     assert level == "note"
     assert "replaced by newer ones" in detail
+    full["merged_updates"] = 40
+    assert said(bench)["left out over pvAccess since the start: 40 updates"][0] == "warning"
 
 
 def test_what_was_dropped_is_an_error_for_ten_minutes_and_a_note_from_then_on() -> None:
