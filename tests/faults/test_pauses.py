@@ -38,7 +38,7 @@ def watched(folder: Path, ioc: EpicsIoc, *flags: str) -> Iterator[Child]:
         *(sys.executable, "-m", "tests.support.watched_forwarder", str(folder / "looks"), "run"),
         *("--config-topic", f"{nobody}/config", "--status-topic", f"{nobody}/status", "--output-broker", nobody),
         *("--streams-json", str(folder / "streams.json"), "--state-directory", str(folder)),
-        *("--statistics-update-interval", "0.5", "--stop-timeout", "0.1", "--ca-repeater-port", str(ioc.beacon_port)),
+        *("--statistics-update-interval", "0.5", "--stop-timeout", "1", "--ca-repeater-port", str(ioc.beacon_port)),
         *flags,
     ]
     environment = {
