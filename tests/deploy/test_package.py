@@ -1,0 +1,66 @@
+"""What is given away: it holds what it should, and runs where there is no repository."""
+
+import os
+import subprocess
+import sys
+import tarfile
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from tests.deploy.conftest import Distribution
+from tests.deploy.files import REPOSITORY
+
+_DONE_WITHIN_S = 110.0
+
+
+def _run(command: list[str], **more: object) -> str:
+    done = subprocess.run(command, capture_output=True, text=True, timeout=_DONE_WITHIN_S, check=False, **more)
+    assert done.returncode == 0, f"{command} ended with {done.returncode}:\n{done.stdout}{done.stderr}"
+    return done.stdout
+
+
+def _in_repository(*under: str) -> set[str]:
+    """What git has, or will have with the next `git add`."""
+    listed = _run(["git", "-C", str(REPOSITORY), "ls-files", "--cached", "--others", "--exclude-standard", *under])
+    return {name for name in listed.splitlines() if (REPOSITORY / name).exists()}
+
+
+def test_the_wheel_is_the_package_and_nothing_else(distribution: Distribution) -> None:
+    with zipfile.ZipFile(distribution.wheel) as wheel:
+        names = {name for name in wheel.namelist() if ".dist-info/" not in name}
+        metadata = next(wheel.read(name).decode() for name in wheel.namelist() if name.endswith("/METADATA"))
+    assert names == _in_repository("forwarder")
+    assert {"forwarder/py.typed", "forwarder/settings/profiles/production.toml"} <= names
+    assert "License-Expression: BSD-3-Clause" in metadata
+
+
+def test_the_sdist_is_the_repository(distribution: Distribution) -> None:
+    with tarfile.open(distribution.sdist) as sdist:
+        names = {member.name.partition("/")[2] for member in sdist if member.isfile()}
+    assert names - {"PKG-INFO"} == _in_repository()
+
+
+def test_a_package_index_would_take_both(distribution: Distribution) -> None:
+    _run([sys.executable, "-m", "twine", "check", "--strict", str(distribution.wheel), str(distribution.sdist)])
+
+
+@pytest.mark.timeout(300)
+def test_the_wheel_runs_where_there_is_no_repository(distribution: Distribution, tmp_path: Path) -> None:
+    venv, elsewhere = tmp_path / "venv", tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    # Nothing that leads back to this checkout.
+    environment = {name: value for name, value in os.environ.items() if not name.startswith(("PYTHON", "VIRTUAL_ENV"))}
+    environment["HOME"] = str(elsewhere)
+    _run([sys.executable, "-m", "venv", str(venv)], env=environment)
+    pip = [str(venv / "bin" / "python"), "-m", "pip", "install", "--quiet", "--no-compile"]
+    constraints = str(REPOSITORY / "constraints.txt")
+    _run([*pip, "--constraint", constraints, f"{distribution.wheel}[demo]"])
+    forwarder = str(venv / "bin" / "forwarder")
+    where = [str(venv / "bin" / "python"), "-c", "import forwarder; print(forwarder.__file__)"]
+    assert Path(_run(where, cwd=elsewhere, env=environment).strip()).is_relative_to(venv)
+    last = _run([forwarder, "demo", "--seconds", "5"], cwd=elsewhere, env=environment).splitlines()[-1]
+    # The verdict on whether all has arrived is the exit code's.
+    assert last.startswith("demo: ")
+    assert "production" in _run([forwarder, "run", "--profile", "production", "--show-settings"], cwd=elsewhere)
