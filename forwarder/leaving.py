@@ -70,9 +70,13 @@ class Guard:
                 return
 
 
+_TO_STOP = tuple(number for name in ("SIGTERM", "SIGINT", "SIGBREAK") if (number := getattr(signal, name, None)))
+"""SIGBREAK is Windows's Ctrl-Break; its Ctrl-C is SIGINT."""
+
+
 @contextmanager
 def stop_signals(first: Callable[[], object], second: Callable[[str], None]) -> Iterator[None]:
-    """Call this in the main thread at the first SIGTERM or SIGINT, and that with the reason at a second one."""
+    """Call this in the main thread at the first SIGTERM, Ctrl-C or Ctrl-Break, that with the reason at a second one."""
     told = False
 
     def received(*_: object) -> None:
@@ -84,7 +88,7 @@ def stop_signals(first: Callable[[], object], second: Callable[[str], None]) -> 
             first()
 
     # Not by the event loop, which may be what hangs. One that sleeps is woken by the signal.
-    before = {number: signal.signal(number, received) for number in (signal.SIGTERM, signal.SIGINT)}
+    before = {number: signal.signal(number, received) for number in _TO_STOP}
     try:
         yield
     finally:

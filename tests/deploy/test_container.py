@@ -1,0 +1,140 @@
+"""The image's recipe and the compose file, without an engine to run them."""
+
+import json
+import os
+import re
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from compose_spec import PyCompose
+
+from forwarder.settings.load import load
+from forwarder.stopping import longest_stop_s
+from tests.deploy.files import DEPLOY, REPOSITORY, shown_settings
+from tests.deploy.units import seconds
+from tests.support.ports import free_port
+
+CONTAINER = DEPLOY / "container"
+RECIPE = CONTAINER / "Containerfile"
+COMPOSE = CONTAINER / "compose.yaml"
+
+_DONE_WITHIN_S = 30.0
+
+
+def recipe() -> list[str]:
+    """Its instructions, each in one line."""
+    text = re.sub(r"^#.*\n", "", RECIPE.read_text(), flags=re.MULTILINE)
+    return text.replace("\\\n", " ").splitlines()
+
+
+def environment() -> dict[str, str]:
+    (line,) = (line for line in recipe() if line.startswith("ENV "))
+    return dict(pair.split("=", 1) for pair in line.split()[1:])
+
+
+def services() -> dict[str, Any]:
+    return yaml.safe_load(COMPOSE.read_text())["services"]
+
+
+def test_hadolint_finds_nothing() -> None:
+    command = [str(Path(sys.executable).with_name("hadolint")), "--no-color", str(RECIPE)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=_DONE_WITHIN_S, check=False)
+    assert (done.returncode, done.stdout) == (0, "")
+
+
+def test_all_that_is_copied_is_there_and_not_ignored() -> None:
+    not_ignored = {line[1:] for line in (REPOSITORY / ".dockerignore").read_text().splitlines() if line[:1] == "!"}
+    copied = {
+        name for line in recipe() if line.startswith("COPY ") and "--from" not in line for name in line.split()[1:-1]
+    }
+    assert copied == not_ignored
+    assert all((REPOSITORY / name).exists() for name in copied)
+
+
+def test_it_is_not_run_by_root() -> None:
+    (user,) = (line.split()[1] for line in recipe() if line.startswith("USER "))
+    assert all(int(number) > 0 for number in user.split(":"))
+
+
+def test_the_forwarder_understands_what_the_image_sets() -> None:
+    values = {name: value for name, value in environment().items() if name.startswith("FORWARDER_")}
+    settings = shown_settings(["run"], values)
+    assert settings["state-directory"] in [line.split()[1] for line in recipe() if line.startswith("VOLUME ")]
+
+
+def test_the_compose_file_is_valid() -> None:
+    compose = PyCompose.from_yaml(COMPOSE.read_text())
+    compose.validate()
+    compose.validate_volumes()
+
+
+def test_a_compose_file_with_a_slip_would_be_refused() -> None:
+    with pytest.raises(ValueError, match="cap_drip"):
+        PyCompose.from_yaml(COMPOSE.read_text().replace("cap_drop", "cap_drip"))
+
+
+def test_what_compose_runs() -> None:
+    service = services()["forwarder"]
+    assert service["read_only"] is True
+    # A bridge would swallow Channel Access's broadcasts.
+    assert service["network_mode"] == "host"
+    assert seconds(service["stop_grace_period"]) > longest_stop_s(load({}, {}).stop_timeout_s)
+    settings = shown_settings(service["command"], {})
+    assert settings["output-broker"] == "localhost:9092"
+    assert services()["kafka"]["environment"]["KAFKA_ADVERTISED_LISTENERS"] == "PLAINTEXT://127.0.0.1:9092"
+
+
+def test_kafka_is_the_one_that_is_tested_with() -> None:
+    pom = (REPOSITORY / "tests" / "support" / "kafka_jars" / "pom.xml").read_text()
+    _, _, version = services()["kafka"]["image"].rpartition(":")
+    assert f"<version>{version}</version>" in pom
+
+
+@contextmanager
+def answering(status: int) -> Iterator[int]:
+    """A server that gives every request this answer; its port."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:  # noqa: N802
+            self.send_response(status if self.path == "/live" else 404)
+            self.end_headers()
+            self.wfile.write(json.dumps({"asked": self.path}).encode())
+
+        def log_message(self, format: str, *args: Any) -> None:
+            """Not to the test's output."""
+
+    with HTTPServer(("127.0.0.1", 0), Handler) as server:
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+        thread.start()
+        yield server.server_port
+        server.shutdown()
+        thread.join()
+
+
+def probe(http: str) -> tuple[int, str]:
+    command = [sys.executable, str(CONTAINER / "probe.py")]
+    variables = {**os.environ, "FORWARDER_HTTP": http}
+    done = subprocess.run(command, env=variables, capture_output=True, text=True, timeout=_DONE_WITHIN_S, check=False)
+    return done.returncode, done.stderr
+
+
+@pytest.mark.parametrize(("status", "code"), [(200, 0), (503, 1)])
+def test_the_health_check_is_the_answer_of_live(status: int, code: int) -> None:
+    with answering(status) as port:
+        assert probe(f"0.0.0.0:{port}")[0] == code
+
+
+def test_the_health_check_fails_in_one_line_where_nobody_answers() -> None:
+    port = free_port()
+    code, said = probe(str(port))
+    assert code == 1
+    assert said.startswith(f"http://127.0.0.1:{port}/live: ")
+    assert len(said.splitlines()) == 1
