@@ -103,7 +103,7 @@ def answering(status: int) -> Iterator[int]:
     """A server that gives every request this answer; its port."""
 
     class Handler(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:  # noqa: N802
+        def do_GET(self) -> None:
             self.send_response(status if self.path == "/live" else 404)
             self.end_headers()
             self.wfile.write(json.dumps({"asked": self.path}).encode())

@@ -1,0 +1,113 @@
+"""The definitions of the Windows services and the scripts that install them, as far as they can be read here."""
+
+import re
+import xml.etree.ElementTree as ET
+from collections.abc import Iterator
+from pathlib import Path, PureWindowsPath
+
+import pytest
+import tree_sitter
+import tree_sitter_powershell
+
+from forwarder.settings.load import load
+from forwarder.stopping import longest_stop_s
+from tests.deploy.files import DEPLOY, shown_settings
+from tests.deploy.units import seconds
+
+WINDOWS = DEPLOY / "windows"
+SCRIPTS = sorted(WINDOWS.glob("*.ps1"))
+SERVICES = {"production": "ForwarderProduction", "development": "ForwarderDevelopment"}
+
+# What WinSW 2 and WinSW 3 both document, in https://github.com/winsw/winsw: docs/xml-config-file.md
+ELEMENTS = (
+    *("id", "name", "description", "executable", "arguments", "startmode", "delayedAutoStart", "depend", "env"),
+    *("logpath", "log", "stopexecutable", "stoparguments", "stoptimeout", "onfailure", "resetfailure", "download"),
+    *("interactive", "beeponshutdown", "securityDescriptor", "workingdirectory", "priority"),
+)
+ONCE = ("id", "name", "description", "executable", "arguments", "log", "logpath", "stoptimeout")
+START_MODES = ("Boot", "System", "Automatic", "Manual")
+LOG_MODES = {"append": set(), "reset": set(), "none": set(), "roll-by-size": {"sizeThreshold", "keepFiles"}}
+
+
+def definition(profile: str) -> ET.Element:
+    return ET.parse(WINDOWS / f"{SERVICES[profile]}.xml").getroot()
+
+
+def text(element: ET.Element, name: str) -> str:
+    return element.findtext(name) or ""
+
+
+@pytest.mark.parametrize("profile", SERVICES)
+def test_winsw_knows_every_element(profile: str) -> None:
+    service = definition(profile)
+    assert service.tag == "service"
+    assert {child.tag for child in service} <= set(ELEMENTS)
+    assert all(len(service.findall(name)) == 1 for name in ONCE)
+    assert text(service, "startmode") in START_MODES
+    (log,) = service.findall("log")
+    assert {child.tag for child in log} == LOG_MODES[log.attrib["mode"]]
+    assert [failure.attrib["action"] for failure in service.findall("onfailure")] == ["restart"]
+
+
+@pytest.mark.parametrize("profile", SERVICES)
+def test_windows_waits_longer_than_the_longest_stop(profile: str) -> None:
+    assert seconds(text(definition(profile), "stoptimeout")) > longest_stop_s(load({}, {}).stop_timeout_s)
+
+
+@pytest.mark.parametrize("profile", SERVICES)
+def test_the_service_runs_its_instance_and_logs_where_the_old_one_did(profile: str, tmp_path: Path) -> None:
+    service = definition(profile)
+    # WinSW looks for the definition that has its own name.
+    assert text(service, "id") == SERVICES[profile]
+    module, name, *arguments = text(service, "arguments").split()
+    assert (module, name) == ("-m", "forwarder")
+    settings_file = PureWindowsPath(rf"C:\Forwarder\{profile}.toml")
+    assert str(settings_file) in arguments
+    # The file that install.ps1 puts there.
+    here = [argument.replace(str(settings_file), str(DEPLOY / "config" / settings_file.name)) for argument in arguments]
+    settings = shown_settings(here, {})
+    assert settings["profile"] == profile
+    assert settings["log-directory"] == r"C:\Forwarder"
+    assert PureWindowsPath(text(service, "logpath")) == PureWindowsPath(r"C:\Forwarder", settings["log-folder"])
+
+
+def test_the_instances_share_nothing_that_is_written() -> None:
+    written = [re.findall(r"--state-directory (\S+)", text(definition(each), "arguments")) for each in SERVICES]
+    assert written == [[rf"C:\Forwarder\state\{each}"] for each in SERVICES]
+
+
+@pytest.mark.parametrize("script", SCRIPTS, ids=lambda script: script.name)
+def test_every_script_is_powershell(script: Path) -> None:
+    assert faults(script.read_bytes()) == []
+
+
+def test_what_is_no_powershell_is_found() -> None:
+    slip = (WINDOWS / "install.ps1").read_bytes().replace(b"Start-Service -Name $Instance.Id\n", b"}}\n")
+    assert faults(slip)
+
+
+@pytest.mark.parametrize("profile", SERVICES)
+def test_the_scripts_speak_of_the_same_services(profile: str) -> None:
+    instances = (WINDOWS / "instances.ps1").read_text()
+    (line,) = (line for line in instances.splitlines() if f"'{profile}'" in line)
+    known = dict(re.findall(r"(\w+) = '([^']*)'", line))
+    service = definition(profile)
+    assert known["Id"] == text(service, "id")
+    assert known["LogFolder"] == PureWindowsPath(text(service, "logpath")).name
+    assert f'"{known["Old"]}"' in text(service, "description")
+
+
+def faults(script: bytes) -> list[str]:
+    """What the grammar has no place for, or misses."""
+    parser = tree_sitter.Parser(tree_sitter.Language(tree_sitter_powershell.language()))
+    return [f"line {node.start_point.row + 1}: {node}" for node in _nodes(parser.parse(script).root_node) if _bad(node)]
+
+
+def _nodes(node: tree_sitter.Node) -> Iterator[tree_sitter.Node]:
+    yield node
+    for child in node.children:
+        yield from _nodes(child)
+
+
+def _bad(node: tree_sitter.Node) -> bool:
+    return node.is_error or node.is_missing
