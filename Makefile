@@ -5,10 +5,10 @@ PIP := .venv/bin/python -m pip --disable-pip-version-check
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help install demo test faults fuzz check bench lint format reference types floors constraints clean
+.PHONY: help install demo test faults fuzz deploy-check check bench lint format reference types floors constraints clean
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 install: .venv/.has-forwarder ## make .venv with the forwarder command in it
 
@@ -32,6 +32,10 @@ fuzz: .venv/.has-test ## damage configuration messages in INPUTS=... ways, those
 	@tests/support/need.sh
 	$(if $(INPUTS),FUZZ_INPUTS=$(INPUTS)) $(if $(SEED),FUZZ_SEED=$(SEED)) .venv/bin/python -m pytest \
 	  -o log_cli=true --log-cli-level=INFO $(ARGS) tests/unit/commands/test_fuzz.py
+
+deploy-check: .venv/.has-test ## install both instances on a machine of its own, and check all that is under deploy/
+	@tests/support/need.sh machine
+	.venv/bin/python -m pytest -m 'machine or not machine' $(ARGS) tests/deploy tests/integration/deploy
 
 check: lint types floors .venv/.has-bench ## what to run before a push: all but the demo
 	@tests/support/need.sh

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # What the tests need beside Python: Java 17 and Maven for a real Kafka, flatc to judge the messages, a real Prometheus, a
-# real browser.
+# real browser, systemd's judgement of its units. `need.sh machine`: also what boots a machine to install on.
 # Installs what is missing where it may, else says in one line what to install.
 set -euo pipefail
 
@@ -31,6 +31,8 @@ java_is_new_enough || missing+=(default-jre-headless)
 command -v mvn >/dev/null || missing+=(maven)
 command -v flatc >/dev/null || missing+=(flatbuffers-compiler)
 command -v chromium >/dev/null || missing+=(chromium fonts-dejavu-core)
+command -v systemd-analyze >/dev/null || missing+=(systemd)
+[ "${1-}" != machine ] || command -v systemd-nspawn >/dev/null || missing+=(systemd-container)
 # The tests of clocks that are set and networks that are cut say why they are skipped without these.
 if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
   command -v ip >/dev/null || missing+=(iproute2)
@@ -40,7 +42,7 @@ fi
 
 if [ "$(id -u)" != 0 ] || ! command -v apt-get >/dev/null; then
   has_prometheus || missing+=(prometheus)
-  echo "the tests need Java 17 or newer, Maven, flatc, Prometheus and Chromium; install (Debian's names): ${missing[*]}" >&2
+  echo "the tests need Java 17 or newer, Maven, flatc, Prometheus, Chromium and systemd; install (Debian's names): ${missing[*]}" >&2
   exit 1
 fi
 export DEBIAN_FRONTEND=noninteractive
