@@ -41,7 +41,10 @@ def test_a_wheel_that_is_not_there_is_named(tmp_path: Path) -> None:
         tmp_path,
         "ansible-playbook",
         *("--inventory", "forwarders,", "--connection", "local"),
-        *("--extra-vars", "forwarder_wheel=/nowhere.whl ansible_become=false"),
+        *(
+            "--extra-vars",
+            f"forwarder_wheel=/nowhere.whl ansible_become=false ansible_python_interpreter={sys.executable}",
+        ),
         "site.yml",
     )
     assert done.returncode == 2, done.stdout + done.stderr

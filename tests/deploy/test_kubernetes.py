@@ -1,5 +1,6 @@
 """The manifests, against Kubernetes's own schemas and against each other."""
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ import yaml
 from forwarder.settings.load import load
 from forwarder.stopping import longest_stop_s
 from tests.deploy.files import DEPLOY, INSTANCES, shown_settings
+from tests.support.certificates import Authority
 
 MANIFESTS = DEPLOY / "kubernetes"
 VERSIONS = ("1.29", "1.33", kubernetes_validate.latest_version())
@@ -75,9 +77,9 @@ def test_probes_ask_at_the_port_that_is_served(container: dict[str, Any]) -> Non
     assert {str(port["containerPort"]), str(port["hostPort"]), annotations["prometheus.io/port"]} == {http[-4:]}
     asked = {probe: container[probe]["httpGet"] for probe in ("startupProbe", "livenessProbe", "readinessProbe")}
     assert asked == {
-        "startupProbe": {"path": "/live", "port": port["name"]},
-        "livenessProbe": {"path": "/live", "port": port["name"]},
-        "readinessProbe": {"path": "/ready", "port": port["name"]},
+        "startupProbe": {"path": "/live", "port": port["name"], "scheme": "HTTPS"},
+        "livenessProbe": {"path": "/live", "port": port["name"], "scheme": "HTTPS"},
+        "readinessProbe": {"path": "/ready", "port": port["name"], "scheme": "HTTPS"},
     }
 
 
@@ -88,12 +90,20 @@ def test_the_forwarder_understands_what_the_pod_is_told(
     settings = one("ConfigMap", f"{name}.yaml")
     assert [each["configMap"]["name"] for each in pod["volumes"] if "configMap" in each] == ["forwarder"]
     assert settings["metadata"] == {"name": "forwarder", "namespace": f"forwarder-{name}"}
+    assert {"/etc/forwarder", "/etc/forwarder-tls"} <= {each["mountPath"] for each in container["volumeMounts"]}
     (tmp_path / "forwarder.toml").write_text(settings["data"]["forwarder.toml"])
     secret = one("Secret", "secret.example.yaml")
     assert container["envFrom"] == [{"secretRef": {"name": secret["metadata"]["name"]}}]
+    pair = Authority(tmp_path, "authority").issue("forwarder")
+    for file, mounted in ((pair.certificate, "tls.crt"), (pair.key, "tls.key")):
+        file.rename(tmp_path / mounted)
+
+    def here(text: str) -> str:
+        return re.sub(r"^/etc/forwarder(-tls)?/", f"{tmp_path}/", text)
+
     shown = shown_settings(
-        [text.replace("/etc/forwarder", str(tmp_path)) for text in container["args"]],
-        {**secret["stringData"], **{each["name"]: each["value"] for each in container["env"]}},
+        [here(text) for text in container["args"]],
+        {**secret["stringData"], **{each["name"]: here(each["value"]) for each in container["env"]}},
     )
     assert shown["profile"] == name
     assert shown["http"] == "0.0.0.0:8080"

@@ -10,6 +10,7 @@ import sys
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
+from urllib.request import urlopen
 
 import pytest
 from confluent_kafka import Producer
@@ -24,6 +25,7 @@ from tests.integration.service.rig import data, stream
 from tests.support.consume import Record, consume
 from tests.support.ioc import EpicsIoc
 from tests.support.kafka import Broker
+from tests.support.ports import LOOPBACK, free_port
 from tests.support.waiting import wait_until
 
 pytestmark = [pytest.mark.machine, pytest.mark.timeout(600)]
@@ -56,6 +58,7 @@ def settings(broker: Broker, ioc: EpicsIoc, name: str) -> dict[str, Any]:
         "ca-auto-addr-list": False,
         "ca-addr-list": [ioc.ca_address],
         "pva-auto-addr-list": False,
+        "http": f"{LOOPBACK}:{free_port()}",
     }
 
 
@@ -158,6 +161,8 @@ def test_it_forwards_in_its_sandbox(site: Site, name: str) -> None:
     assert producer.flush(10) == 0
     counts = data(site.broker, topic, lambda found: len(found.values) > 10).values
     assert counts == [counts[0] + number for number in range(len(counts))]
+    with urlopen(f"http://{site.settings[name]['http']}/ready", timeout=10) as answer:
+        assert answer.status == 200
 
 
 def test_a_reload_reads_the_levels_of_the_log_again(site: Site) -> None:
