@@ -7,7 +7,7 @@ import json
 import re
 import shutil
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 from urllib.request import urlopen
@@ -16,13 +16,12 @@ import pytest
 from confluent_kafka import Producer
 from streaming_data_types.fbschemas.forwarder_config_update_fc00.UpdateType import UpdateType
 from streaming_data_types.forwarder_config_update_fc00 import serialise_fc00
-from streaming_data_types.status_x5f2 import deserialise_x5f2
 
 from tests.deploy.conftest import Distribution
 from tests.deploy.files import DEPLOY, INSTANCES
 from tests.deploy.machine import Machine
+from tests.deploy.status import wait_until_it_obeys
 from tests.integration.service.rig import data, stream
-from tests.support.consume import Record, consume
 from tests.support.ioc import EpicsIoc
 from tests.support.kafka import Broker
 from tests.support.ports import LOOPBACK, free_port
@@ -62,16 +61,6 @@ def settings(broker: Broker, ioc: EpicsIoc, name: str) -> dict[str, Any]:
     }
 
 
-def wait_until_it_obeys(broker: Broker, topic: str) -> None:
-    """Until a status says so."""
-
-    def obeys(records: Sequence[Record]) -> bool:
-        statuses = [json.loads(deserialise_x5f2(record.value).status_json) for record in records if record.value]
-        return any(status["state"] == "running" for status in statuses)
-
-    consume(broker.address, topic, obeys, deadline_s=30)
-
-
 class Site:
     """The machine, and Ansible on it."""
 
@@ -79,6 +68,7 @@ class Site:
         self.machine = machine
         self.broker = broker
         self.settings = {name: settings(broker, ioc, name) for name in INSTANCES}
+        self.passwords: dict[str, str] = {}
         self._files = files
         for name in INSTANCES:
             for topic in ("config", "status", "storage", "data"):
@@ -86,7 +76,10 @@ class Site:
 
     def play(self) -> Mapping[str, int]:
         """Run the playbook; how many tasks were ok, changed and so on."""
-        instances = [{"name": name, "settings": self.settings[name]} for name in INSTANCES]
+        instances = [
+            {"name": name, "settings": self.settings[name], "sasl_password": self.passwords.get(name, "")}
+            for name in INSTANCES
+        ]
         (wheel,) = self._files.glob("*.whl")
         variables = {
             "forwarder_instances": instances,
@@ -145,10 +138,16 @@ def test_ansible_installs_both_instances_and_then_has_nothing_to_do(site: Site) 
 
 def test_what_is_changed_of_one_instance_does_not_stop_the_other(site: Site) -> None:
     production, development = site.pids()
-    site.settings["development"]["linger"] = 25
+    site.passwords["development"] = "secret"
     assert site.play()["failed"] == 0
     assert site.pids()[0] == production
     assert site.pids()[1] != development
+    # It runs, and so it has found the file that its settings now name.
+    (variables,) = site.machine.show("forwarder@development", "Environment")
+    _, _, credential = variables.partition("SASL_PASSWORD_FILE=")
+    assert site.machine.run("cat", credential) == "secret"
+    kept = "/etc/forwarder/development.password"
+    assert site.machine.run("stat", "--format=%U %a", kept, credential) == "root 600\nforwarder-development 400\n"
 
 
 @pytest.mark.parametrize("name", INSTANCES)

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # What the tests need beside Python: Java 17 and Maven for a real Kafka, flatc to judge the messages, a real Prometheus, a
-# real browser, systemd's judgement of its units. `need.sh machine`: also what boots a machine to install on.
+# real browser, systemd's judgement of its units. `need.sh machine`: also what boots a machine to install on,
+# and what builds and runs an image.
 # Installs what is missing where it may, else says in one line what to install.
 set -euo pipefail
 
@@ -32,7 +33,13 @@ command -v mvn >/dev/null || missing+=(maven)
 command -v flatc >/dev/null || missing+=(flatbuffers-compiler)
 command -v chromium >/dev/null || missing+=(chromium fonts-dejavu-core)
 command -v systemd-analyze >/dev/null || missing+=(systemd)
-[ "${1-}" != machine ] || command -v systemd-nspawn >/dev/null || missing+=(systemd-container)
+if [ "${1-}" = machine ]; then
+  command -v systemd-nspawn >/dev/null || missing+=(systemd-container)
+  command -v mmdebstrap >/dev/null || missing+=(mmdebstrap)
+  command -v podman >/dev/null || missing+=(podman)
+  # Beside Podman's crun, for cgroups of both kinds.
+  command -v runc >/dev/null || missing+=(runc)
+fi
 # The tests of clocks that are set and networks that are cut say why they are skipped without these.
 if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
   command -v ip >/dev/null || missing+=(iproute2)
