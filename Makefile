@@ -20,7 +20,7 @@ test: .venv/.has-test ## run all tests; ARGS=... goes to pytest
 ifdef ARGS
 	.venv/bin/python -m pytest $(ARGS)
 else
-	.venv/bin/python -m pytest -n 2 --dist loadfile -m 'not alone'
+	.venv/bin/python -m pytest -n 2 --dist loadfile -m 'not alone and not machine'
 	.venv/bin/python -m pytest -m alone
 endif
 
