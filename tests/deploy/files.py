@@ -6,9 +6,14 @@ import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from forwarder.settings.load import load
+from forwarder.stopping import GRACE_S
+
 REPOSITORY = Path(__file__).resolve().parents[2]
 DEPLOY = REPOSITORY / "deploy"
 INSTANCES = ("production", "development")
+LONGEST_STOP_S = load({}, {}).stop_timeout_s + GRACE_S
+"""After which a forwarder that was told to stop is gone, with the settings as they are shipped."""
 
 _ANSWER_WITHIN_S = 30.0
 

@@ -16,9 +16,7 @@ import pytest
 import yaml
 from compose_spec import PyCompose
 
-from forwarder.settings.load import load
-from forwarder.stopping import longest_stop_s
-from tests.deploy.files import DEPLOY, REPOSITORY, shown_settings
+from tests.deploy.files import DEPLOY, LONGEST_STOP_S, REPOSITORY, shown_settings
 from tests.deploy.units import seconds
 from tests.support.ports import free_port
 
@@ -86,7 +84,7 @@ def test_what_compose_runs() -> None:
     assert service["read_only"] is True
     # A bridge would swallow Channel Access's broadcasts.
     assert service["network_mode"] == "host"
-    assert seconds(service["stop_grace_period"]) > longest_stop_s(load({}, {}).stop_timeout_s)
+    assert seconds(service["stop_grace_period"]) > LONGEST_STOP_S
     settings = shown_settings(service["command"], {})
     assert settings["output-broker"] == "localhost:9092"
     assert services()["kafka"]["environment"]["KAFKA_ADVERTISED_LISTENERS"] == "PLAINTEXT://127.0.0.1:9092"

@@ -98,7 +98,7 @@ def test_it_forwards_as_nobody_in_particular_and_stops_in_order(podman: Podman, 
         run = ["run", "--name=forwarder", "--network=host", "--read-only", "--tmpfs=/tmp", "--cap-drop=all", *here]
         given = [f"--env={name}={value}" for name, value in variables.items()]
         volume = "--volume=state:/var/lib/forwarder"
-        with spawn("container", [*podman.command, *run, volume, *given, "--stop-timeout=45", IMAGE]) as child:
+        with spawn("container", [*podman.command, *run, volume, *given, "--stop-timeout=20", IMAGE]) as child:
             wait_until_it_obeys(kafka_broker, "image_status")
             producer = Producer({"bootstrap.servers": kafka_broker.address})
             producer.produce("image_config", serialise_fc00(UpdateType.ADD, [stream("IMAGE:COUNT", "image_data")]))

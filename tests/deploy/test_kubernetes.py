@@ -9,9 +9,7 @@ import kubernetes_validate
 import pytest
 import yaml
 
-from forwarder.settings.load import load
-from forwarder.stopping import longest_stop_s
-from tests.deploy.files import DEPLOY, INSTANCES, shown_settings
+from tests.deploy.files import DEPLOY, INSTANCES, LONGEST_STOP_S, shown_settings
 from tests.support.certificates import Authority
 
 MANIFESTS = DEPLOY / "kubernetes"
@@ -56,7 +54,7 @@ def test_a_slip_would_be_refused() -> None:
 
 def test_broadcasts_get_out_and_a_stop_gets_its_time(pod: dict[str, Any]) -> None:
     assert pod["hostNetwork"] is True
-    assert pod["terminationGracePeriodSeconds"] > longest_stop_s(load({}, {}).stop_timeout_s)
+    assert pod["terminationGracePeriodSeconds"] > LONGEST_STOP_S
 
 
 def test_there_is_one_and_it_may_do_nothing_but_forward(pod: dict[str, Any], container: dict[str, Any]) -> None:

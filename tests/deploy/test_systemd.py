@@ -7,9 +7,7 @@ from pathlib import Path
 import pytest
 
 from forwarder.heartbeat import PATIENCE_S
-from forwarder.settings.load import load
-from forwarder.stopping import longest_stop_s
-from tests.deploy.files import DEPLOY, INSTANCES, shown_settings
+from tests.deploy.files import DEPLOY, INSTANCES, LONGEST_STOP_S, shown_settings
 from tests.deploy.units import read_unit, seconds
 
 UNIT = DEPLOY / "systemd" / "forwarder@.service"
@@ -59,8 +57,7 @@ def test_nothing_cuts_it_off_from_the_network() -> None:
 
 def test_systemd_waits_longer_than_the_longest_stop_and_is_more_patient_than_the_service() -> None:
     unit = read_unit(UNIT)
-    default = load({}, {}).stop_timeout_s
-    assert seconds(unit["TimeoutStopSec"][0]) > longest_stop_s(default)
+    assert seconds(unit["TimeoutStopSec"][0]) > LONGEST_STOP_S
     assert seconds(unit["WatchdogSec"][0]) > PATIENCE_S
 
 

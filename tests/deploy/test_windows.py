@@ -9,9 +9,7 @@ import pytest
 import tree_sitter
 import tree_sitter_powershell
 
-from forwarder.settings.load import load
-from forwarder.stopping import longest_stop_s
-from tests.deploy.files import DEPLOY, shown_settings
+from tests.deploy.files import DEPLOY, LONGEST_STOP_S, shown_settings
 from tests.deploy.units import seconds
 
 WINDOWS = DEPLOY / "windows"
@@ -51,7 +49,7 @@ def test_winsw_knows_every_element(profile: str) -> None:
 
 @pytest.mark.parametrize("profile", SERVICES)
 def test_windows_waits_longer_than_the_longest_stop(profile: str) -> None:
-    assert seconds(text(definition(profile), "stoptimeout")) > longest_stop_s(load({}, {}).stop_timeout_s)
+    assert seconds(text(definition(profile), "stoptimeout")) > LONGEST_STOP_S
 
 
 @pytest.mark.parametrize("profile", SERVICES)
