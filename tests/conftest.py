@@ -18,7 +18,8 @@ _ALONE = (
     "integration/epics",
     "integration/service/test_endurance.py",
     "integration/web",
-    "unit/observe/web/test_many.py",
+    "unit/kafka/test_spool.py",
+    "unit/observe",
     "unit/test_idle.py",
     "unit/test_ticker.py",
 )
