@@ -5,7 +5,7 @@ PIP := .venv/bin/python -m pip --disable-pip-version-check
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help install demo test faults fuzz deploy-check check bench lint format reference types floors constraints clean
+.PHONY: help install demo test faults fuzz deploy-check check bench lint format reference docs types floors constraints clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -37,7 +37,7 @@ deploy-check: .venv/.has-test ## install both instances on a machine of its own,
 	@tests/support/need.sh machine
 	.venv/bin/python -m pytest -m 'machine or not machine' $(ARGS) tests/deploy tests/integration/deploy
 
-check: lint types floors .venv/.has-bench ## what to run before a push: all but the demo
+check: lint types floors docs .venv/.has-bench ## what to run before a push: all but the demo
 	@tests/support/need.sh
 	.venv/bin/python -m benchmarks --quick
 	$(MAKE) test
@@ -54,8 +54,11 @@ lint: .venv/.has-test ## ruff: faults and format
 	.venv/bin/ruff check
 	.venv/bin/ruff format --check
 
-reference: .venv/.has-forwarder ## write docs/reference/cli.md anew, from the commands themselves
-	.venv/bin/python -m forwarder.cli.reference >docs/reference/cli.md
+reference: .venv/.has-forwarder ## write the pages of docs/reference anew that are made from the code
+	.venv/bin/python -m docs.generate
+
+docs: .venv/.has-docs ## the documents as HTML, in build/docs; a warning is an error
+	.venv/bin/python -m sphinx -W --keep-going --quiet -n -c docs . build/docs
 
 format: .venv/.has-test ## ruff: mend what it can
 	.venv/bin/ruff check --fix
@@ -70,7 +73,7 @@ floors: .venv/.has-test ## import-linter: imports point down only
 constraints: ## write constraints.txt anew, with the newest versions that pyproject.toml allows
 	rm -rf build/constraints
 	$(PYTHON) -m venv build/constraints
-	build/constraints/bin/pip install --quiet --upgrade hatchling editables setuptools '.[demo,test,bench]'
+	build/constraints/bin/pip install --quiet --upgrade hatchling editables setuptools '.[demo,test,bench,docs]'
 	{ sed -n 1p constraints.txt; \
 	  build/constraints/bin/pip freeze --all --exclude pip --exclude epics-kafka-forwarder; } >build/constraints.txt
 	mv build/constraints.txt constraints.txt
@@ -93,6 +96,7 @@ extras_forwarder :=
 extras_demo := [demo]
 extras_test := [test,bench]
 extras_bench := [demo,bench]
+extras_docs := [docs]
 
 .venv/.has-%: pyproject.toml constraints.txt .venv/.has-build
 	$(PIP) install --quiet --no-build-isolation --constraint constraints.txt --editable '.$(extras_$*)'

@@ -1,4 +1,4 @@
-"""The reference of the command line as Markdown, from the commands themselves: `python -m forwarder.cli.reference`."""
+"""The references of the command line and of the settings as Markdown, from the commands and the table themselves."""
 
 import re
 from collections.abc import Iterable, Iterator
@@ -27,7 +27,9 @@ waited for and how it ended goes to stderr. On a terminal both are drawn and in 
 """
 
 _SETTINGS = """\
-## Settings
+# Settings
+
+Written by `make reference`; do not edit. What they do together is in the [README](../../README.md#run).
 
 Each is a flag, an environment variable and a line of a file (`-c FILE`). A flag counts before a variable, that before
 the file, the profile, and the default. Every variable is also read as `FORWARDER_` and its name, which counts before
@@ -36,11 +38,14 @@ it. {address}
 
 
 def reference() -> str:
-    """The whole page."""
+    """The page of the commands."""
     codes = "\n".join(f"| {code} | {meaning} |" for code, meaning in exits.MEANING.items())
-    parts = [_HEAD.format(exits=codes), *_commands(forwarder, ()), _SETTINGS.format(address=ADDRESS_HELP)]
-    parts += _settings_tables()
-    return "\n".join(parts)
+    return "\n".join([_HEAD.format(exits=codes), *_commands(forwarder, ())])
+
+
+def settings_reference() -> str:
+    """The page of the settings."""
+    return "\n".join([_SETTINGS.format(address=ADDRESS_HELP), *_settings_tables()])
 
 
 def _commands(group: click.Group, path: tuple[str, ...]) -> Iterator[str]:
@@ -65,10 +70,10 @@ def _section(command: click.Command, path: tuple[str, ...]) -> str:
     if options:
         lines += ["| option | |", "|---|---|", *(_row(command, each) for each in options), ""]
     if path == ("run",):
-        lines += ["All [settings](#settings) but those of the topics of an instrument mean something to it.", ""]
+        lines += ["All [settings](settings.md) but those of the topics of an instrument mean something to it.", ""]
     if isinstance(command, SettingsCommand):
         names = ", ".join(f"`--{setting.name}`" for setting in command.settings)
-        lines += [f"[Settings](#settings): {names}.", "", "```console", *_prompted(command.examples), "```", ""]
+        lines += [f"[Settings](settings.md): {names}.", "", "```console", *_prompted(command.examples), "```", ""]
     return "\n".join(lines)
 
 
@@ -98,7 +103,7 @@ def _prompted(examples: str) -> list[str]:
 
 def _settings_tables() -> Iterator[str]:
     for group, settings in groupby(SETTINGS, key=lambda setting: setting.group):
-        yield "\n".join([f"### {group}", "", "| setting | | allowed | default | variables |", "|---|---|---|---|---|"])
+        yield "\n".join([f"## {group}", "", "| setting | | allowed | default | variables |", "|---|---|---|---|---|"])
         yield "\n".join([*_rows(settings), ""])
 
 
@@ -111,7 +116,3 @@ def _rows(settings: Iterable[Setting[Any]]) -> Iterator[str]:
         default = f"`{setting.default}`" if setting.default else ""
         cells = (f"`{short}--{setting.name}{metavar}`", setting.help, allowed, default, variables)
         yield f"| {' | '.join(map(_cell, cells))} |"
-
-
-if __name__ == "__main__":
-    click.echo(reference(), nl=False)
