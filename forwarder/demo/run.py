@@ -56,7 +56,8 @@ def _watch(console: Console, stop: StopSignals, seconds: float | None) -> Verdic
         state = opened.enter_context(TemporaryDirectory(prefix="forwarder-demo-"))
         http_port = free_port()
         forwarder = opened.enter_context(_start_forwarder(broker.address, ca_port, state, http_port))
-        console.print(f"demo: see http://{LOOPBACK}:{http_port}", markup=False, highlight=False, soft_wrap=True)
+        for text in (f"see http://{LOOPBACK}:{http_port}", f"its Kafka is {broker.address}"):
+            console.print(f"demo: {text}", markup=False, highlight=False, soft_wrap=True)
         reader = opened.enter_context(TopicReader(broker.address, [_STATUS, _DATA]))
         with display(console) as shown:
 
