@@ -1,0 +1,42 @@
+"""The documents, and the blocks of code in them."""
+
+import re
+import textwrap
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).parents[3]
+
+_BLOCK = re.compile(r"^(?P<indent> *)```(?P<kind>[a-z]+)\n(?P<text>.*?)^(?P=indent)```$", re.MULTILINE | re.DOTALL)
+_BETWEEN_PIPES = re.compile(r"(?<!\\)\|")
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    kind: str
+    text: str
+    place: str
+    """File and line, for a test's name."""
+
+
+def pages() -> list[Path]:
+    """Every document."""
+    return [*sorted(ROOT.glob("*.md")), *sorted((ROOT / "docs").rglob("*.md"))]
+
+
+def blocks(kind: str) -> Iterator[Block]:
+    """The blocks of one kind, such as `console`, of every document."""
+    for page in pages():
+        text = page.read_text(encoding="utf-8")
+        for found in _BLOCK.finditer(text):
+            if found["kind"] == kind:
+                line = text.count("\n", 0, found.start()) + 1
+                yield Block(kind, textwrap.dedent(found["text"]), f"{page.relative_to(ROOT)}:{line}")
+
+
+def rows(page: str) -> Iterator[list[str]]:
+    """The cells of every row of every table of a page, headings too."""
+    for line in (ROOT / page).read_text(encoding="utf-8").splitlines():
+        if line.startswith("| ") and not line.startswith("|-"):
+            yield [cell.strip() for cell in _BETWEEN_PIPES.split(line.strip().strip("|"))]
