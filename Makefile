@@ -58,7 +58,7 @@ reference: .venv/.has-forwarder ## write the pages of docs/reference anew that a
 	.venv/bin/python -m docs.generate
 
 docs: .venv/.has-docs ## the documents as HTML, in build/docs; a warning is an error
-	.venv/bin/python -m sphinx -W --keep-going --quiet -n -c docs . build/docs
+	.venv/bin/python -m sphinx -W --keep-going --quiet -E -n -c docs . build/docs
 
 format: .venv/.has-test ## ruff: mend what it can
 	.venv/bin/ruff check --fix

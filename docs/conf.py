@@ -2,11 +2,10 @@
 and every link means the same here and in the repository."""
 
 from pathlib import Path
-from typing import Any
 
-from docutils.nodes import Element
+from docutils import nodes
+from sphinx.addnodes import pending_xref
 from sphinx.application import Sphinx
-from sphinx.environment import BuildEnvironment
 
 project = "Forwarder"
 extensions = ["myst_parser"]
@@ -24,11 +23,13 @@ html_copy_source = False
 html_show_copyright = False
 
 
-def folder(app: Sphinx, environment: BuildEnvironment, node: Element, shown: Element) -> Any:
-    """A link to a folder, which is one in the repository and has no page here, as its text; None for all else."""
-    place = Path(app.srcdir, environment.docname).parent / node["reftarget"]
-    return shown if node.get("reftype") == "myst" and place.is_dir() else None
+def links_to_folders(app: Sphinx, document: nodes.document) -> None:
+    """A link to a folder, which is one in the repository and has no page here, becomes its text."""
+    for link in list(document.findall(pending_xref)):
+        place = Path(app.srcdir, link["refdoc"]).parent / link["reftarget"]
+        if link["reftype"] == "myst" and link.get("refdomain") != "doc" and place.is_dir():
+            link.replace_self(link.children)
 
 
 def setup(app: Sphinx) -> None:
-    app.connect("missing-reference", folder)
+    app.connect("doctree-read", links_to_folders)

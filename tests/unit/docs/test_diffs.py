@@ -27,5 +27,10 @@ def test_a_diff_is_true_of_its_file(block: Block) -> None:
 
 def test_there_is_one_for_a_schema_a_dialect_and_a_metric() -> None:
     text = "".join(block.text for block in diffs())
-    for file in ("schemas/", "forwarder/encode/__init__.py", "forwarder/commands/__init__.py", "forwarder/observe/metrics.py"):
+    for file in (
+        "schemas/",
+        "forwarder/encode/__init__.py",
+        "forwarder/commands/__init__.py",
+        "forwarder/observe/metrics.py",
+    ):
         assert f"+++ b/{file}" in text
