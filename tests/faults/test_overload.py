@@ -33,7 +33,7 @@ _FOR_S = 0.02
 """How often the slow broker runs at first, and for how long then."""
 _ONE_BATCH = 10_000
 """Bytes of a batch, of which one of each topic is answered at a time."""
-_CA_WITHIN_S = 6.0
+_CA_WITHIN_S = 2.0
 """For a process that gets a tenth of a core or less: one read of a circuit brings 8 000 updates, which take it half a
 second then."""
 _BACKLOG = "Kafka does not take what comes"

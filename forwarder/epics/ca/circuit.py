@@ -48,9 +48,13 @@ _ACCESS_RIGHTS = 22
 """Command of a message that is passed over: a value that may not be read comes with an error status anyway."""
 _REQUESTED_AT_ONCE = 200
 """Channels being created at a time: about 20 ms of work."""
-_WORTH_READING = 32_768
-"""Bytes. A connection that brings so much at once flows for a while and is not held until the next beat, because a
-server whose send buffer is full would merge updates."""
+_READ_BYTES = 32_768
+"""What is read at once: about 1 000 updates, after which all else has its turn. A connection that brings so much flows
+for a while and is not held until the next beat, because a server whose send buffer is full would merge updates."""
+LARGE_READ_BYTES = 262_144
+"""What is read at once where values are so large that these are no more updates."""
+_DENSE_BYTES = 256
+"""Bytes for each update; where it is more, reads are large."""
 _LARGE_VALUE = 4096
 """Bytes. Arrays of this size fill the buffers of a held connection within a few updates."""
 _FLOWS_S = 0.25
@@ -80,7 +84,7 @@ class Owner(Protocol):
         ...
 
 
-class Circuit(asyncio.Protocol):
+class Circuit(asyncio.BufferedProtocol):
     """The connection, from its opening on. Its owner makes it and drops it."""
 
     def __init__(
@@ -91,9 +95,13 @@ class Circuit(asyncio.Protocol):
         *,
         identity: tuple[str, str],
         max_array_bytes: int,
+        buffer: bytearray,
         hold: Callable[[asyncio.Transport, bool], None] | None = None,
     ) -> None:
         """`identity` is the host and user name that access rules of the server may ask for.
+
+        `buffer`, of LARGE_READ_BYTES, is what is read into. All circuits of an event loop can share one, since what was
+        read is taken out at once.
 
         `hold` is told when updates have come, and whether so many come that they should be read on as soon as can be;
         it stops the reading until it is worth it again.
@@ -130,6 +138,10 @@ class Circuit(asyncio.Protocol):
         self._of_any: dict[int, Sink] = {}
         self._descriptions: dict[int, Description] = {}
         """Of those channels whose listeners want it."""
+        self._large_buffer = memoryview(buffer)
+        self._small_buffer = self._large_buffer[:_READ_BYTES]
+        self._buffer = self._small_buffer
+        """What the next read fills at most."""
         self._parts: list[bytes] = []
         self._have = 0
         self._need = 0
@@ -227,9 +239,14 @@ class Circuit(asyncio.Protocol):
     def connection_lost(self, exc: Exception | None) -> None:
         self._lost(str(exc) if exc else "closed by the server")
 
-    def data_received(self, data: bytes) -> None:
-        if self._over:
-            return
+    def get_buffer(self, sizehint: int) -> memoryview:
+        return self._buffer
+
+    def buffer_updated(self, nbytes: int) -> None:
+        if not self._over:
+            self._received(bytes(self._buffer[:nbytes]))
+
+    def _received(self, data: bytes) -> None:
         self.heard = True
         if self._skip:
             skipped = min(self._skip, len(data))
@@ -249,9 +266,11 @@ class Circuit(asyncio.Protocol):
             rest = data[at:]
             self._parts = [rest]
             self._have = len(rest)
-        if len(data) >= _WORTH_READING:
+        updates = self.updates - updates
+        self._buffer = self._large_buffer if len(data) > updates * _DENSE_BYTES else self._small_buffer
+        if len(data) >= _READ_BYTES:
             self._flows_until = time.monotonic() + _FLOWS_S
-        if self._hold and self._transport and self.updates > updates:
+        if self._hold and self._transport and updates:
             self._hold(self._transport, time.monotonic() < self._flows_until)
 
     def _read(self, data: bytes) -> int:

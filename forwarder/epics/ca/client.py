@@ -18,7 +18,7 @@ from forwarder.settings.types import ChannelAccessSettings
 
 from .beacons import Beacons
 from .channel import Channel, Event, State
-from .circuit import Circuit
+from .circuit import LARGE_READ_BYTES, Circuit
 from .name_server import NameServer
 from .search import SearchSocket, datagrams, is_searchable, search_message
 
@@ -66,6 +66,8 @@ class ChannelAccess:
         """Set when what is searched has changed."""
         self._awaited: deque[Channel] = deque()
         self._circuits: dict[tuple[str, int], Circuit] = {}
+        self._buffer = bytearray(LARGE_READ_BYTES)
+        """What all circuits read into."""
         self._opening: set[asyncio.Task[None]] = set()
         self._search_socket = SearchSocket(self._found)
         self._beacons = Beacons(self._server_appeared, settings.repeater_port)
@@ -269,6 +271,7 @@ class ChannelAccess:
                 channel.found_at,
                 identity=self._identity,
                 max_array_bytes=self._settings.max_array_bytes,
+                buffer=self._buffer,
                 hold=self._hold,
             )
             task = asyncio.get_running_loop().create_task(self._open(circuit))

@@ -6,7 +6,7 @@ from typing import cast
 import caproto
 
 from forwarder.epics.ca.channel import Channel, Event
-from forwarder.epics.ca.circuit import Circuit
+from forwarder.epics.ca.circuit import LARGE_READ_BYTES, Circuit
 from tests.support.ca_client import Recorder
 
 ADDRESS = ("127.0.0.1", 5064)
@@ -55,7 +55,14 @@ class Rig:
 
     def __init__(self, *names: str, max_array_bytes: int = 16_384) -> None:
         self.owner = Owner()
-        self.circuit = Circuit(ADDRESS, self.owner, 0.0, identity=("host", "user"), max_array_bytes=max_array_bytes)
+        self.circuit = Circuit(
+            ADDRESS,
+            self.owner,
+            0.0,
+            identity=("host", "user"),
+            max_array_bytes=max_array_bytes,
+            buffer=bytearray(LARGE_READ_BYTES),
+        )
         self.transport = Transport()
         self._server = caproto.VirtualCircuit(caproto.SERVER, ADDRESS, None)
         self.recorders: list[Recorder] = []
@@ -73,8 +80,19 @@ class Rig:
         self.circuit.create(channel)
         return channel
 
-    def hear(self, *frames: bytes) -> None:
-        self.circuit.data_received(b"".join(frames))
+    def hear(self, *frames: bytes) -> list[int]:
+        """Let it read all that; in reads of how many bytes it did, at most as many as it had room for."""
+        left = memoryview(b"".join(frames))
+        reads: list[int] = []
+        while left:
+            buffer = self.circuit.get_buffer(-1)
+            reads.append(min(len(buffer), len(left)))
+            buffer[: reads[-1]] = left[: reads[-1]]
+            self.circuit.buffer_updated(reads[-1])
+            # What is kept of a read must not lie in what the next one fills.
+            buffer[:] = bytes(len(buffer))
+            left = left[reads[-1] :]
+        return reads
 
     async def sent(self) -> list[caproto.Message]:
         """What was sent since the last time, as a server of caproto reads it."""
