@@ -83,6 +83,10 @@ class Conversation(asyncio.Protocol):
             if self._server.closes_after is not None and isinstance(command, self._server.closes_after):
                 self.transport.close()
 
+    def is_closing(self) -> bool:
+        assert self.transport is not None
+        return self.transport.is_closing()
+
     def abort(self) -> None:
         assert self.transport is not None
         self.transport.abort()

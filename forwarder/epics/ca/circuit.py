@@ -53,8 +53,8 @@ _READ_BYTES = 32_768
 for a while and is not held until the next beat, because a server whose send buffer is full would merge updates."""
 LARGE_READ_BYTES = 262_144
 """What is read at once where values are so large that these are no more updates."""
-_DENSE_BYTES = 256
-"""Bytes for each update; where it is more, reads are large."""
+_LARGE_UPDATE_BYTES = 256
+"""Where an update takes more than this on average, reads are large."""
 _LARGE_VALUE = 4096
 """Bytes. Arrays of this size fill the buffers of a held connection within a few updates."""
 _FLOWS_S = 0.25
@@ -267,11 +267,12 @@ class Circuit(asyncio.BufferedProtocol):
             self._parts = [rest]
             self._have = len(rest)
         updates = self.updates - updates
-        self._buffer = self._large_buffer if len(data) > updates * _DENSE_BYTES else self._small_buffer
         if len(data) >= _READ_BYTES:
             self._flows_until = time.monotonic() + _FLOWS_S
-        if self._hold and self._transport and updates:
-            self._hold(self._transport, time.monotonic() < self._flows_until)
+        if updates:
+            self._buffer = self._large_buffer if len(data) > updates * _LARGE_UPDATE_BYTES else self._small_buffer
+            if self._hold and self._transport:
+                self._hold(self._transport, time.monotonic() < self._flows_until)
 
     def _read(self, data: bytes) -> int:
         """Read all whole frames; where the first that is not whole begins. Sets how many bytes that one needs."""
