@@ -49,10 +49,10 @@ _ACCESS_RIGHTS = 22
 _REQUESTED_AT_ONCE = 200
 """Channels being created at a time: about 20 ms of work."""
 _READ_BYTES = 32_768
-"""What is read at once: about 1 000 updates, after which all else has its turn. A connection that brings so much flows
+"""What is read at once: 800 scalars, after which all else has its turn. A connection that brings so much flows
 for a while and is not held until the next beat, because a server whose send buffer is full would merge updates."""
 LARGE_READ_BYTES = 262_144
-"""What is read at once where values are so large that these are no more updates."""
+"""What is read at once where updates are so large that these are about as many."""
 _LARGE_UPDATE_BYTES = 256
 """Where an update takes more than this on average, reads are large."""
 _LARGE_VALUE = 4096
