@@ -11,6 +11,7 @@ from forwarder.encode import x5f2
 from forwarder.observe.status import StreamList
 from tests.integration.cli.rig import Site, command
 from tests.support.consume import consume
+from tests.support.waiting import wait_until
 
 Unique = Callable[[str], str]
 FAKE = ("--protocol", "fake", "--topic", "CLI_sampleEnv")
@@ -97,6 +98,14 @@ def test_a_topic_that_is_missing_is_not_forwarded_to_silently(site: Site, unique
     assert f"forwarder: {topic} of {site.broker.address}: no such topic, and nothing would arrive" in said.err
     assert site.command("streams", "list").lines == []
     assert site.command(*to_it, "--missing-topics").code == 0
+
+    def verdicts() -> set[str]:
+        found = map(json.loads, site.command("check", "--json").lines)
+        return {each["verdict"] for each in found if each["subject"] == topic}
+
+    assert wait_until(lambda: "failed" in verdicts())
+    site.broker.create_topic(topic)
+    assert wait_until(lambda: verdicts() == {"ok"})
 
 
 def test_the_old_dialect(site: Site) -> None:
