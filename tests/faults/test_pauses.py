@@ -48,7 +48,7 @@ def watched(folder: Path, ioc: EpicsIoc, *flags: str) -> Iterator[Child]:
         "EPICS_PVA_AUTO_ADDR_LIST": "NO",
     }
     with spawn("watched forwarder", command, environment=environment) as child:
-        wait_until(lambda: f"'pvs': {{'connected': {len(NAMES)}}}" in child.log(), 30, what="all PVs are connected")
+        wait_until(lambda: f"'pvs': {{'connected': {len(NAMES)}}}" in child.log(), 60, what="all PVs are connected")
         yield child
 
 

@@ -10,6 +10,10 @@ from types import TracebackType
 from typing import Self
 
 from forwarder.demo.child import Child
+from tests.support.waiting import wait_until
+
+_STOPPED = "TZX"
+"""States of a thread that does nothing: stopped, or ended."""
 
 started: list[Child] = []
 """All children since the list was last cleared; their logs are shown when a test fails."""
@@ -41,6 +45,16 @@ def _parent(stat: Path) -> str | None:
         return stat.read_text().rpartition(")")[2].split()[1]
     except (FileNotFoundError, ProcessLookupError):
         return None
+
+
+def _is_stopped(pid: int) -> bool:
+    """Whether every thread is."""
+    try:
+        stats = [stat.read_text() for stat in Path(f"/proc/{pid}/task").glob("*/stat")]
+    except (FileNotFoundError, ProcessLookupError):
+        # One has just ended.
+        return False
+    return all(stat.rpartition(")")[2].split()[0] in _STOPPED for stat in stats)
 
 
 class Server:
@@ -95,6 +109,8 @@ class Server:
     def freeze(self) -> None:
         """Let it hang: its sockets stay open and nothing answers."""
         self.child.send_to_all(signal.SIGSTOP)
+        # On a busy machine, a thread that runs just now may answer once more.
+        wait_until(lambda: _is_stopped(self.pid), what=f"{self.child.name} hangs")
 
     def thaw(self) -> None:
         self.child.send_to_all(signal.SIGCONT)
