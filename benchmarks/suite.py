@@ -26,7 +26,8 @@ PARTS = (
 )
 PVA_PARTS = ("pva", "pva-120hz")
 """Those that caproto's IOC cannot be the source of."""
-QUICK_PARTS = ("scalars", "f144", "pva", "pva-120hz", "waveforms", "waveforms-f144")
+QUICK_PARTS = ("scalars", "f144", "pva", "waveforms", "waveforms-f144")
+"""Not 120 Hz over pvAccess: an IOC that has to share its core for a moment merges updates of that rate itself."""
 
 SCAN_RATE = 1_000
 F144_RATE = 50_000
