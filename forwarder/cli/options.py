@@ -140,8 +140,8 @@ class SettingsCommand(click.Command):
 INSTRUMENT = click.Option(
     ["--instrument"],
     metavar="INST",
-    help="Stands for INST_forwarderConfig, INST_forwarderStatus and INST_forwarderStorage in the cluster of "
-    "--output-broker, where no flag gives these topics.",
+    help="Stands for INST_forwarderConfig in the cluster of --output-broker, where no flag gives a config topic; "
+    "without a profile also for INST_forwarderStatus and INST_forwarderStorage, which a profile has for all.",
 )
 COLOR = click.Option(
     ["--color"],
@@ -169,9 +169,9 @@ def command(
                 logging.root.addHandler(logging.NullHandler())
             terminal = Terminal(color)
             line = command_line({key: value for key, value in given.items() if key not in names})
-            if instrument := given.get(INSTRUMENT.name or ""):
-                line = {**_topics_of(instrument), **line}
             reading = read(line, os.environ)
+            if instrument := given.get(INSTRUMENT.name or ""):
+                reading = read({**_topics_of(instrument, of_one=not reading.names_profile), **line}, os.environ)
             for warning in reading.warnings:
                 terminal.warn(warning)
             mine = {key: value for key, value in given.items() if key in names and key != INSTRUMENT.name}
@@ -190,6 +190,9 @@ def command(
     return decorate
 
 
-def _topics_of(instrument: str) -> dict[str, list[str]]:
-    names = {t.CONFIG_TOPIC: "forwarderConfig", t.STATUS_TOPIC: "forwarderStatus", t.STORAGE_TOPIC: "forwarderStorage"}
+def _topics_of(instrument: str, *, of_one: bool) -> dict[str, list[str]]:
+    """`of_one`: its forwarder serves no other instrument."""
+    names = {t.CONFIG_TOPIC: "forwarderConfig"}
+    if of_one:
+        names |= {t.STATUS_TOPIC: "forwarderStatus", t.STORAGE_TOPIC: "forwarderStorage"}
     return {setting.name: [f"{instrument}_{name}"] for setting, name in names.items()}

@@ -23,6 +23,8 @@ class Reading:
     shown: tuple[Shown, ...]
     topic: Callable[[str], TopicSettings] = field(repr=False)
     """Resolves a topic's name or address that is no setting; raises BadSetting."""
+    names_profile: bool
+    """Whether somebody has said which profile is meant."""
     names_instance: bool
     """Whether somebody has said which instance is meant, by service-id or by a profile and its own config topic."""
     _said: Mapping[str, tuple[str, ...]] = field(repr=False)
@@ -58,7 +60,9 @@ def read(command_line: Mapping[str, Sequence[str]], environment: Mapping[str, st
         # It may be in a file, whose name stays the same.
         said[password.name] = (values.password(password),)
     names_instance = given.is_set(t.SERVICE_ID) or (named is not None and not given.is_set(t.CONFIG_TOPIC))
-    return Reading(settings, (*warnings, *builder.warnings), shown, builder.topic, names_instance, said)
+    return Reading(
+        settings, (*warnings, *builder.warnings), shown, builder.topic, named is not None, names_instance, said
+    )
 
 
 def _texts(values: Values, setting: t.Setting[Any]) -> tuple[str, ...]:

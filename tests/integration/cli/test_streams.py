@@ -11,6 +11,8 @@ from forwarder.encode import x5f2
 from forwarder.observe.status import StreamList
 from tests.integration.cli.rig import Site, command
 from tests.support.consume import consume
+from tests.support.forwarder_process import ForwarderProcess, Topics
+from tests.support.kafka import Broker
 from tests.support.waiting import wait_until
 
 Unique = Callable[[str], str]
@@ -106,6 +108,19 @@ def test_a_topic_that_is_missing_is_not_forwarded_to_silently(site: Site, unique
     assert wait_until(lambda: "failed" in verdicts())
     site.broker.create_topic(topic)
     assert wait_until(lambda: verdicts() == {"ok"})
+
+
+def test_a_profile_s_forwarder_has_one_status_topic_for_all_instruments(kafka_broker: Broker) -> None:
+    topics = Topics("forwarder_config", "forwarder_status", "forwarder_storage")
+    for topic in (topics.config, topics.status, topics.storage, "NEW_forwarderConfig", "NEW_sampleEnv"):
+        assert topic is not None
+        kafka_broker.create_topic(topic)
+    second = f"{kafka_broker.address}/NEW_forwarderConfig"
+    with ForwarderProcess(kafka_broker.address, topics, service_id="all", flags=["--config-topic", second]):
+        of_new = ("--instrument", "NEW", "--profile", "production", "--output-broker", kafka_broker.address)
+        added = command("streams", "add", "A", "--topic", "NEW_sampleEnv", "--protocol", "fake", *of_new)
+        assert added.code == 0, added.err
+        assert [line.split()[0] for line in command("streams", "list", *of_new).lines[1:]] == ["A"]
 
 
 def test_the_old_dialect(site: Site) -> None:
