@@ -17,6 +17,9 @@ from .spooling import Spooling
 
 log = logging.getLogger(__name__)
 
+_SAVE_AGAIN_S = 0.2
+"""How long after a write has failed at the stop it is tried again."""
+
 
 class Keeping:
     """The spool of one service, and what moves messages there and back. Without a directory there is none."""
@@ -91,11 +94,16 @@ class Keeping:
             return 0
         lanes = list(lanes)
         loop = asyncio.get_running_loop()
-        self._spooling.save_all(lanes, loop.time())
         with suppress(TimeoutError):
             async with asyncio.timeout_at(deadline):
-                while self._spooling.pending:
-                    await self._tick()
+                while True:
+                    self._spooling.save_all(lanes, loop.time())
+                    while self._spooling.pending:
+                        await self._tick()
+                    if all(lane.oldest() is None for lane in lanes):
+                        break
+                    # The disk may take it yet: one write that fails takes all that were asked for with it.
+                    await asyncio.sleep(_SAVE_AGAIN_S)
         return sum(lane.on_disk for lane in lanes)
 
     def facts(self) -> dict[str, Any]:

@@ -74,6 +74,11 @@ class Lane(Account):
         """Messages that wait and are on disk, whether they are in memory too or not."""
         return sum(row.left for row in (*self.rows, *self.loaded) if row.written)
 
+    @property
+    def has_idle_partition(self) -> bool:
+        """Whether nothing waits for one of its partitions in memory."""
+        return any(not queue.chunks and queue.in_flight is None for queue in self.partitions)
+
     def collect(self, partition_of: PartitionOf, now: float = 0.0) -> None:
         """Move what came since the last tick to the queues of its partitions; the partition follows from the key."""
         if not self.incoming:

@@ -10,13 +10,17 @@ from functools import partial
 from itertools import count
 from typing import Protocol
 
-from .flights import Row
+from .flights import RECORD_OVERHEAD, Row
 from .model import Message
 from .outbox import Lane, Outbox, PartitionOf
 from .settings.types import SpoolSettings
 
 _LOADED_ROWS = 4
-"""Of one topic, in memory at a time: enough to have the next batch ready when one is acknowledged."""
+"""Of one topic, in memory at a time: enough to have the next batch ready when one is acknowledged. More only while a
+partition of it has nothing to send, because what the rows hold is for one that can't be sent to."""
+_FIRST_ROOM, _MORE_ROOM = 0.5, 0.25
+"""Parts of the memory that rows which came back may take when a topic asks for its first one, and for more. What they
+take can't be dropped: the rest is for what is new."""
 _TRY_AGAIN_S = 1.0
 """How long nothing is written after a write has failed."""
 _GIVE_UP_S = 30.0
@@ -106,17 +110,30 @@ class Spooling:
         """Do what is due; `now` is by the clock by which the outbox collects."""
         self._now = now
         crowded = self._outbox.waiting_bytes > _FULL * self._outbox.max_waiting_bytes
+        held = sum(map(_memory_of_rows, self._outbox))
         for lane in self._outbox:
             if not lane.spools:
                 continue
             oldest = lane.oldest() if lane.waiting else None
             if oldest is not None and now >= self._write_at and (crowded or now - oldest >= self._settings.after_s):
                 self._write(lane)
-            if lane.rows and len(lane.loaded) < _LOADED_ROWS and now >= self._read_at:
+            if now >= self._read_at and self._may_load(lane, held):
+                before = _memory_of_rows(lane)
                 self._read(lane, now)
+                held += _memory_of_rows(lane) - before
             if lane.finished:
                 self._delete(lane)
         self._keep_within_bound()
+
+    def _may_load(self, lane: Lane, held: int) -> bool:
+        """Whether it has a row that is to be in its queues, while rows of all topics take so many bytes of memory."""
+        if not lane.rows or (len(lane.loaded) >= _LOADED_ROWS and not lane.has_idle_partition):
+            return False
+        first = lane.rows[0]
+        if not held or (first.messages is not None and not first.writing):
+            # One that could not be written is in memory anyway.
+            return True
+        return held < (_MORE_ROOM if lane.loaded else _FIRST_ROOM) * self._outbox.max_waiting_bytes
 
     def save_all(self, lanes: Iterable[Lane], now: float) -> None:
         """Write all that is in memory only, to be sent by the next run."""
@@ -202,6 +219,12 @@ class Spooling:
         # Of a row that is damaged, or not as it is remembered, nobody knows.
         if messages is not None and len(messages) == dropped:
             lane.attribute(_SPOOL_FULL, messages)
+
+
+def _memory_of_rows(lane: Lane) -> int:
+    """Bytes that rows of a topic take in memory, those that are being read included."""
+    rows = [*lane.loaded, lane.rows[0]] if lane.loading else lane.loaded
+    return sum([row.size + RECORD_OVERHEAD * row.left for row in rows])
 
 
 class _Written:

@@ -65,7 +65,7 @@ class Spool:
         self._results: deque[tuple[Job, object]] = deque()
         self._awake = False
         self._in_doubt: list[int] = []
-        """Rows that were being written when the thread died."""
+        """Rows to be deleted by the next thread, those that were being written when one died among them."""
         self._silent = ""
         """Why the thread does not answer; empty while it does."""
         self._hangs = RepeatingFault(log, f"the spool in {directory} hangs", time.monotonic, logging.ERROR)
@@ -139,7 +139,11 @@ class Spool:
 
     def delete(self, identifiers: Iterable[int]) -> None:
         """Forget rows; when the disk doesn't work, that is tried again until it does."""
-        if self._worker is not None and not self._ends:
+        if self._ends:
+            return
+        if self._worker is None:
+            self._in_doubt += identifiers
+        else:
             self._worker.jobs.put(Delete(list(identifiers)))
 
     async def close(self, timeout_s: float) -> bool:
@@ -176,14 +180,19 @@ class Spool:
 
     def _start(self, opening: Open) -> Worker:
         post = partial(self._post, asyncio.get_running_loop())
-        worker = self._worker = Worker(self._make_database(self._directory), post, opening)
+        worker = Worker(self._make_database(self._directory), post, opening)
         worker.start()
+        self._worker = worker
         return worker
 
     def _start_again(self, dead: Worker | None) -> Worker:
+        if dead is not None:
+            # Taken over first: there may be no thread to be had now.
+            self._in_doubt += dead.undeleted()
+            self._worker = None
         worker = self._start(Open(gives_up=False))
         # Rows of which nobody knows whether they are on disk must not come back after a restart.
-        worker.jobs.put(Delete([*(dead.undeleted() if dead else ()), *self._in_doubt]))
+        worker.jobs.put(Delete(self._in_doubt[:]))
         self._in_doubt.clear()
         self._silent = ""
         return worker

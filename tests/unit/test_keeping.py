@@ -4,7 +4,11 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any
 
+import pytest
+
+from forwarder.kafka.spool_database import Database
 from forwarder.keeping import Keeping
 from forwarder.outbox import Outbox
 from forwarder.parts import Part
@@ -82,6 +86,29 @@ def test_what_an_earlier_run_left_goes_first_though_the_disk_could_not_be_read_a
     directory.rename(aside)
     directory.touch()
     assert asyncio.run(later()) == list(range(6))
+
+
+def test_a_write_that_fails_once_at_the_stop_is_tried_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    change, failures = Database.change, iter([OSError("no space left"), OSError("no space left")])
+
+    def fails_at_first(database: Database, *what: Any) -> None:
+        for failure in failures:
+            raise failure
+        change(database, *what)
+
+    monkeypatch.setattr(Database, "change", fails_at_first)
+
+    async def main() -> None:
+        outbox = Outbox(10**9)
+        keeping = keeping_in(tmp_path / "spool", outbox)
+        await keeping.open()
+        lane = outbox.lane("", "topic")
+        for number in range(3):
+            lane.append(message(number))
+        assert await keeping.keep([lane], late()) == 3
+        await keeping.close(late())
+
+    asyncio.run(main())
 
 
 def test_without_a_directory_there_is_nothing_to_run_and_nothing_is_kept() -> None:

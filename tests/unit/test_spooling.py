@@ -3,7 +3,7 @@
 from forwarder.flights import memory_of
 from forwarder.settings.types import SpoolSettings
 from forwarder.spooling import Spooling
-from tests.unit.spooling_rig import AFTER_S, Bench, Left, left, message, partition_of
+from tests.unit.spooling_rig import AFTER_S, KEYS, Bench, Left, left, message, partition_of
 
 
 def test_what_is_young_stays_in_memory() -> None:
@@ -141,6 +141,43 @@ def test_a_disk_that_stays_unreadable_holds_up_nothing_for_ever() -> None:
     assert 25 <= waited_s <= 40
     assert bench.lane.dropped == {"spool unreadable": 6}
     assert bench.drain() == list(range(6, 6 + waited_s))
+
+
+def test_what_came_back_from_disk_leaves_room_for_what_is_new() -> None:
+    """Many topics that can't be sent to, each with rows on disk: what they have in memory can't be dropped."""
+    bench = Bench(memory=400_000)
+    lanes = [bench.outbox.lane("", f"topic{number}") for number in range(20)]
+    for number in range(12):
+        for lane in lanes:
+            lane.place_on(1, partition_of)
+            lane.append(message(number, size=5_000))
+            lane.collect(partition_of, bench.now)
+            bench.outbox.keep_within_bound()
+        bench.later()
+        bench.disk.work_all()
+    assert sum(bool(lane.loaded) for lane in lanes) > 10, "most have their next batch ready"
+    assert all(not lane.dropped for lane in lanes)
+    assert bench.outbox.waiting_bytes < 250_000
+
+
+def test_one_partition_that_cannot_be_sent_to_does_not_stop_the_others() -> None:
+    bench = Bench(partitions=2)
+    for number in range(40):
+        for key in KEYS[:2]:
+            bench.lane.append(message(number, key))
+        bench.lane.collect(partition_of, bench.now)
+        bench.later()
+        bench.disk.work_all()
+    sent: list[int] = []
+    for _ in range(200):
+        flight = bench.lane.partitions[1].take_off(len)
+        if flight is not None:
+            sent += [number for _, _, number in flight.messages]
+            flight.acknowledged()
+        bench.spooling.look(bench.now)
+        bench.disk.work_all()
+    assert sent == list(range(40))
+    assert bench.lane.waiting == 40
 
 
 def test_a_disk_that_hangs_is_waited_for() -> None:
