@@ -31,8 +31,9 @@ _LASTS_S = 4.0
 _ANSWERS_S = 0.3
 _FOR_S = 0.02
 """How often the slow broker runs at first, and for how long then."""
-_ONE_BATCH = 10_000
-"""Bytes of a batch, of which one of each topic is answered at a time."""
+_ONE_BATCH = 2_000
+"""Bytes of a batch, of which one of each topic is answered at a time. So small that a broker has to take half while it
+still answers often enough for a command: on a fast machine larger ones made it answer every few seconds only."""
 _STARVED_TELLS_S = STATUS_S + OBEYS_WITHIN_S
 """Between two statuses of a process that gets a tenth of a core or less."""
 _BACKLOG = "Kafka does not take what comes"
