@@ -150,6 +150,13 @@ class PartitionQueue:
             chunks.append(chunk)
         return chunks[::-1]
 
+    def take_unsaved(self) -> list[Chunk]:
+        """The same, which the queue then has no more."""
+        chunks = self.unsaved()
+        for _ in chunks:
+            self.chunks.pop()
+        return chunks
+
     def in_front(self) -> list["Flight | Chunk"]:
         """What is in memory only and can't be put behind what has a row: the flight, and chunks in front of others.
 

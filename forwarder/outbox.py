@@ -11,6 +11,7 @@ queues of its partitions, rows, and chunks that are not placed yet. Rows are loa
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from itertools import islice
+from operator import attrgetter
 
 from .flights import RECORD_OVERHEAD, Account, Chunk, PartitionQueue, Row, memory_of
 from .model import Message
@@ -81,6 +82,9 @@ class Lane(Account):
 
     def collect(self, partition_of: PartitionOf, now: float = 0.0) -> None:
         """Move what came since the last tick to the queues of its partitions; the partition follows from the key."""
+        if self.unplaced:
+            # The rows in front of it may have been given up since.
+            self._place_all(partition_of)
         if not self.incoming:
             return
         messages = self.incoming[:]
@@ -96,15 +100,17 @@ class Lane(Account):
     def place_on(self, count: int, partition_of: PartitionOf) -> None:
         """The topic has this many partitions now: more than before, or fewer when it was deleted and made again.
 
-        Nothing of a partition that is no more may be in a flight.
+        All is placed anew, so that a PV has one partition. What is in a flight stays where it is; nothing of a
+        partition that is no more may be.
         """
-        gone = self.partitions[count:]
-        del self.partitions[count:]
-        for partition in range(len(self.partitions), count):
-            self.partitions.append(PartitionQueue(self, partition))
-        for queue in gone:
-            assert queue.in_flight is None, "a flight lands before its partition goes"
-            for chunk in queue.chunks:
+        if count != len(self.partitions):
+            assert all(queue.in_flight is None for queue in self.partitions[count:]), "a flight lands before"
+            chunks = sorted([chunk for queue in self.partitions for chunk in queue.chunks], key=_age)
+            for queue in self.partitions:
+                queue.chunks.clear()
+            del self.partitions[count:]
+            self.partitions += [PartitionQueue(self, partition) for partition in range(len(self.partitions), count)]
+            for chunk in chunks:
                 self._place(chunk, partition_of)
         self._place_all(partition_of)
 
@@ -179,28 +185,22 @@ class Lane(Account):
                 assert row.messages is not None
                 row.writing = True
                 writes.append((row, row.messages))
-        messages: list[Message] = []
-        born: list[float] = []
+        chunks: list[Chunk] = []
         if not self.rows:
-            for queue in self.partitions:
-                for item in queue.in_front():
-                    item.row = _row(next(identifiers), item.messages, item.born)
-                    if isinstance(item, Chunk):
-                        # A batch is of one row.
-                        item.alone = True
-                    self.loaded.add(item.row)
-                    writes.append((item.row, item.messages))
-            for queue in self.partitions:
-                for chunk in queue.unsaved():
-                    messages += chunk.messages
-                    born.append(chunk.born)
-                    queue.chunks.pop()
-        for chunk in self.unplaced:
-            messages += chunk.messages
-            born.append(chunk.born)
+            # By age, as a PV may be in two partitions since there are more of them.
+            for item in sorted([item for queue in self.partitions for item in queue.in_front()], key=_born):
+                item.row = _row(next(identifiers), item.messages, item.born)
+                if isinstance(item, Chunk):
+                    # A batch is of one row.
+                    item.alone = True
+                self.loaded.add(item.row)
+                writes.append((item.row, item.messages))
+            chunks = sorted([chunk for queue in self.partitions for chunk in queue.take_unsaved()], key=_born)
+        chunks += self.unplaced
         self.unplaced.clear()
+        messages = [message for chunk in chunks for message in chunk.messages]
         for part in _parts(messages):
-            row = _row(next(identifiers), part, min(born))
+            row = _row(next(identifiers), part, chunks[0].born)
             row.messages = part
             self.rows.append(row)
             self.unwritten[row] = None
@@ -349,6 +349,14 @@ class Outbox:
             excess -= freed
             dropped += lane.dropped.total() - before
         return dropped
+
+
+_born = attrgetter("born")
+
+
+def _age(chunk: Chunk) -> tuple[bool, float]:
+    """What sorts chunks of several partitions, oldest first: what has a row is older than what has none."""
+    return (False, chunk.row.identifier) if chunk.row is not None else (True, chunk.born)
 
 
 def _row(identifier: int, messages: list[Message], born: float) -> Row:

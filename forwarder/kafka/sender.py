@@ -11,13 +11,13 @@ from aiokafka.protocol.transaction import InitProducerIdRequest
 
 from forwarder.errors import KafkaAway
 from forwarder.faults import RepeatingFault
-from forwarder.flights import Flight, PartitionQueue
+from forwarder.flights import Account, Flight, PartitionQueue
 from forwarder.forever import forever
 from forwarder.outbox import Lane, Outbox
 from forwarder.pulse import Pulse, Watched
 from forwarder.settings.types import ProducerSettings
 
-from .cluster import NO_ERROR, TOPIC_AUTHORIZATION_FAILED, Cluster, words_of
+from .cluster import NO_ERROR, TOPIC_AUTHORIZATION_FAILED, UNKNOWN_TOPIC, Cluster, words_of
 from .partitions import partition_of
 from .produce_request import FlatProduceRequest
 from .producing import ANONYMOUS, REASONS, Identity, Outcome, Partition, outcome
@@ -32,6 +32,7 @@ _REFRESH_S = 60.0
 """How often a cluster is asked for its topics when all is well: finds partitions that were added."""
 _REFRESH_MISSING_S = 2.0
 _REFRESH_SOON_S = 0.1
+_SETTLED_AFTER_S = 10.0
 _QUIET_S = 60.0
 """How long messages must not have been refused until that is over."""
 _AWAY_S = (0.25, 5.0)
@@ -89,6 +90,10 @@ class Sender:
         self._outbox = outbox
         self._settings = settings
         self._partitions: dict[PartitionQueue, Partition] = {}
+        self._settling: dict[Account, float] = {}
+        """Topics whose number of partitions has changed, and since when: nothing new is sent until all has landed."""
+        self._gone: set[Lane] = set()
+        """Topics that the broker does not know; when it does again, they were made again."""
         self._requests: set[asyncio.Task[None]] = set()
         self._stale = asyncio.Event()
         self._progress = asyncio.Event()
@@ -203,8 +208,9 @@ class Sender:
     def _launch(self, now: float) -> None:
         by_broker: defaultdict[int, list[Partition]] = defaultdict(list)
         for lane in self._outbox.lanes(self._broker):
+            settling = lane in self._settling
             for queue in lane.partitions:
-                if not queue.chunks and queue.in_flight is None:
+                if queue.in_flight is None and (settling or not queue.chunks):
                     continue
                 partition = self._partitions.get(queue)
                 if partition is None:
@@ -290,6 +296,8 @@ class Sender:
                 self._watch(partition.flight, now)
                 partition.stored()
                 self._progress.set()
+                if queue.lane in self._settling:
+                    self._stale.set()
                 self._denied.discard(queue.lane.topic)
                 if queue in self._partition_faults:
                     self._partition_faults[queue].over()
@@ -374,20 +382,35 @@ class Sender:
             fault.occurred(f"{self._problem(lane.topic)}; its messages wait")
         elif fault is not None:
             fault.over()
-        if partitions and self._leave_partitions(lane.partitions[len(partitions) :]):
+        if self._cluster.problems.get(lane.topic) == UNKNOWN_TOPIC:
+            self._gone.add(lane)
+        elif partitions:
+            if lane.partitions and len(partitions) != len(lane.partitions) and not self._settled(lane, len(partitions)):
+                return False
+            self._settling.pop(lane, None)
+            self._gone.discard(lane)
             lane.place_on(len(partitions), partition_of)
-        return not self._in_trouble(lane.topic)
+        return bool(partitions) and not self._in_trouble(lane.topic)
 
-    def _leave_partitions(self, queues: list[PartitionQueue]) -> bool:
-        """Stop sending to partitions that are no more; False while one of them still waits for an answer."""
-        partitions = [self._partitions[queue] for queue in queues if queue in self._partitions]
-        if any(partition.busy for partition in partitions):
-            return False
-        for partition in partitions:
+    def _settled(self, lane: Lane, count: int) -> bool:
+        """Whether a topic may have another number of partitions now: nothing is on its way to it any more.
+
+        A PV's partition may be another one then, and what comes later must not overtake what was on its way. But one
+        partition without a leader does not hold the others for long.
+        """
+        now = asyncio.get_running_loop().time()
+        since = self._settling.setdefault(lane, now)
+        made_again = count < len(lane.partitions) or lane in self._gone
+        for partition in [
+            self._partitions[each] for each in lane.partitions if made_again and each in self._partitions
+        ]:
+            if partition.busy:
+                return False
             if partition.flight is not None:
+                # The topic that it was for is no more.
                 partition.flight.returned()
             del self._partitions[partition.queue]
-        return True
+        return now - since > _SETTLED_AFTER_S or not any(queue.in_flight for queue in lane.partitions)
 
     def _in_trouble(self, topic: str) -> bool:
         return topic in self._cluster.problems or topic in self._denied

@@ -59,18 +59,20 @@ class Brokers:
     def address(self) -> str:
         return ",".join(node.address for node in self.nodes.values())
 
-    def create_topic(self, name: str) -> None:
-        wait_until(lambda: self._created(name), _WITHIN_S, what=f"{name} is made")
+    def create_topic(self, name: str, partitions: int = 1) -> None:
+        wait_until(lambda: self._created(name, partitions), _WITHIN_S, what=f"{name} is made")
         wait_until(
             lambda: self._is_known(name) and len(self.in_sync(name)) == _NODES,
             _WITHIN_S,
             what=f"{name} has all replicas",
         )
 
-    def _created(self, name: str) -> bool:
+    def _created(self, name: str, partitions: int) -> bool:
         try:
             admin = self._admin()
-            admin.create_topics([NewTopic(name, num_partitions=1, replication_factor=_NODES)])[name].result(_WITHIN_S)
+            admin.create_topics([NewTopic(name, num_partitions=partitions, replication_factor=_NODES)])[name].result(
+                _WITHIN_S
+            )
         except KafkaException as error:
             # A broker that was late does not count as one for a moment.
             if error.args[0].code() != KafkaError.INVALID_REPLICATION_FACTOR:

@@ -51,7 +51,7 @@ class Kafka(Protocol):
 
     @property
     def address(self) -> str: ...
-    def create_topic(self, name: str, /) -> None: ...
+    def create_topic(self, name: str, partitions: int = 1, /) -> None: ...
 
 
 _OVER = {"PVA": "pvAccess", "both": "half of it pvAccess"}
@@ -65,7 +65,7 @@ def lasting(seconds: float = FAULT_S) -> float:
 
 
 class Chain:
-    """From an IOC through a forwarder, with all values, to one topic of one partition."""
+    """From an IOC through a forwarder, with all values, to one topic."""
 
     def __init__(
         self,
@@ -74,6 +74,7 @@ class Chain:
         unique: Callable[[str], str],
         *,
         transport: str = "CA",
+        partitions: int = 1,
         flags: Sequence[str] = (),
         within: Sequence[str] = (),
         environment: Mapping[str, str] | None = None,
@@ -86,6 +87,7 @@ class Chain:
         self.kafka = kafka
         self.ioc = ioc
         self.topic = unique("data")
+        self._partitions = partitions
         self.lasted_s = 0.0
         self.recovered_s = 0.0
         self._topics = Topics(unique("config"), unique("status"), unique("storage"))
@@ -110,9 +112,10 @@ class Chain:
         )
 
     def __enter__(self) -> Self:
-        for topic in (self._topics.config, self._topics.status, self._topics.storage, self.topic):
+        for topic in (self._topics.config, self._topics.status, self._topics.storage):
             assert topic is not None
             self.kafka.create_topic(topic)
+        self.kafka.create_topic(self.topic, self._partitions)
         self.process.__enter__()
         try:
             over_ca = [stream(name, self.topic) for name in NAMES[: self.over_ca]]

@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable
 
 import numpy as np
+import pytest
 from confluent_kafka.admin import AdminClient
 
 from tests.faults.chain import PVS, SCAN_S, Chain, lasting
@@ -23,9 +24,13 @@ Unique = Callable[[str], str]
 _NOTICED_WITHIN_S = 10.0
 
 
-def test_a_topic_that_is_deleted_and_made_again(broker: Broker, ioc: EpicsIoc, unique: Unique) -> None:
-    with Chain(broker, ioc, unique, flags=["--status-interval", "500"]) as chain:
-        before = chain.values()
+@pytest.mark.parametrize(("before", "after"), [(1, 1), (3, 2)])
+def test_a_topic_that_is_deleted_and_made_again(
+    before: int, after: int, broker: Broker, ioc: EpicsIoc, unique: Unique
+) -> None:
+    """With as many partitions as before or fewer."""
+    with Chain(broker, ioc, unique, partitions=before, flags=["--status-interval", "500"]) as chain:
+        values_before = chain.values()
         broker.delete_topic(chain.topic)
         client = AdminClient({"bootstrap.servers": broker.address})
         wait_until(lambda: chain.topic not in client.list_topics(timeout=10).topics, what="the topic is gone")
@@ -34,18 +39,19 @@ def test_a_topic_that_is_deleted_and_made_again(broker: Broker, ioc: EpicsIoc, u
         wait_until(lambda: chain.in_trouble == missing, _NOTICED_WITHIN_S, what="the status tells of it")
         assert said(chain.process.log, f"topic {chain.topic} at {broker.address}: it does not exist")
         lasted_s = lasting()
-        broker.create_topic(chain.topic)
+        broker.create_topic(chain.topic, after)
         wait_until(chain.has_anything, _NOTICED_WITHIN_S, what="the new topic is used")
         chain.over(lasted_s)
         wait_until(lambda: not chain.in_trouble, _NOTICED_WITHIN_S, what="the status tells that it is over")
         check_said_once_and_over(chain.process, f"topic {chain.topic} at {broker.address}")
         counted = chain.finish()
-        after = chain.values()
-    verdict = judge(after)
-    first, last = after.ends()
+        values = chain.values()
+    verdict = judge(values)
+    first, last = values.ends()
     steps_ns = int(SCAN_S * 1e9)
-    late = np.maximum(after.time_ns[first] - gone_ns, 0) // steps_ns
-    chain.report("data topic deleted and made again", verdict.missing + int(late.sum()), verdict.duplicated)
+    late = np.maximum(values.time_ns[first] - gone_ns, 0) // steps_ns
+    again = "" if before == after else f" with {after} partitions instead of {before}"
+    chain.report(f"data topic deleted and made again{again}", verdict.missing + int(late.sum()), verdict.duplicated)
     assert verdict.pvs == PVS
     assert (verdict.missing, verdict.duplicated, verdict.backwards) == (0, 0, 0)
     assert not late.any(), "the first value of each PV in the new topic is that of the next scan, at the latest"
@@ -53,9 +59,9 @@ def test_a_topic_that_is_deleted_and_made_again(broker: Broker, ioc: EpicsIoc, u
     assert chain.received == chain.acknowledged
     # Each PV counts by one, so that this is what came in all: what was read of the old topic, what went with it, and
     # what the new one holds.
-    first_before, _ = before.ends()
-    skipped = _skipped_at_start(before)
-    of_all = after.value[last] - before.value[first_before] + 1 - skipped
+    first_before, _ = values_before.ends()
+    skipped = _skipped_at_start(values_before)
+    of_all = values.value[last] - values_before.value[first_before] + 1 - skipped
     assert of_all.sum() == chain.received
 
 

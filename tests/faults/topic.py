@@ -21,7 +21,7 @@ Ints = npt.NDArray[np.int64]
 
 @dataclass(slots=True)
 class Log:
-    """What partition 0 of a topic holds: one row a message, in the order of the topic."""
+    """What a topic holds: one row a message, partition by partition in their order. A PV has one of them."""
 
     names: dict[bytes, int]
     """Key of the message -> number of the PV."""
@@ -40,10 +40,11 @@ def read(address: str, topic: str) -> Log:
     names: dict[bytes, int] = {}
     consumer = _consumer(address)
     try:
-        place = TopicPartition(topic, 0, OFFSET_BEGINNING)
-        end = consumer.get_watermark_offsets(place, _PATIENCE_S)[1]
-        consumer.assign([place])
-        parts = [_rows(messages, names) for messages in _up_to(consumer, end)]
+        parts: list[tuple[npt.NDArray, ...]] = []
+        for place in _partitions(consumer, topic, _PATIENCE_S):
+            end = consumer.get_watermark_offsets(place, _PATIENCE_S)[1]
+            consumer.assign([TopicPartition(topic, place.partition, OFFSET_BEGINNING)])
+            parts += [_rows(messages, names) for messages in _up_to(consumer, end)]
     finally:
         consumer.close()
     columns = [np.concatenate(column) for column in zip(*parts, strict=True)] if parts else [np.empty(0, np.int64)] * 5
@@ -52,7 +53,7 @@ def read(address: str, topic: str) -> Log:
 
 
 class Tail:
-    """The newest messages of a topic, while it grows, is away, or comes back."""
+    """The newest messages of each partition of a topic, while it grows, is away, or comes back."""
 
     def __init__(self, address: str, topic: str, count: int) -> None:
         self._address = address
@@ -64,12 +65,12 @@ class Tail:
         """Of each PV that is among the newest messages: the EPICS time of its last value; empty while there is none."""
         names: dict[bytes, int] = {}
         try:
-            place = TopicPartition(self._topic, 0)
-            low, high = self._consumer.get_watermark_offsets(place, _ANSWER_S, cached=False)
-            self._consumer.assign([TopicPartition(self._topic, 0, max(low, high - self._count))])
-            rows = (
-                [_rows(messages, names) for messages in _up_to(self._consumer, high, _ANSWER_S)] if high > low else []
-            )
+            rows: list[tuple[npt.NDArray, ...]] = []
+            for place in _partitions(self._consumer, self._topic, _ANSWER_S):
+                low, high = self._consumer.get_watermark_offsets(place, _ANSWER_S, cached=False)
+                self._consumer.assign([TopicPartition(self._topic, place.partition, max(low, high - self._count))])
+                if high > low:
+                    rows += [_rows(messages, names) for messages in _up_to(self._consumer, high, _ANSWER_S)]
         except (KafkaException, TimeoutError):
             # A client that has seen a topic without a leader may hold on to that.
             self._consumer.close()
@@ -97,6 +98,11 @@ def _consumer(address: str) -> Consumer:
             "log_level": 0,
         }
     )
+
+
+def _partitions(consumer: Consumer, topic: str, within_s: float) -> list[TopicPartition]:
+    known = consumer.list_topics(topic, timeout=within_s).topics[topic].partitions
+    return [TopicPartition(topic, partition) for partition in sorted(known)]
 
 
 def _up_to(consumer: Consumer, end: int, patience_s: float = _PATIENCE_S) -> Iterator[list[Message]]:

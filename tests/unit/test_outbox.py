@@ -203,12 +203,23 @@ class TestPlacing:
         placed = {q.partition: {key for c in q.chunks for key, _, _ in c.messages} for q in lane.partitions}
         assert placed == {p: {key for key in KEYS if partition_of(key, 3) == p} for p in range(3)}
 
-    def test_partitions_that_were_added_get_what_comes_from_now_on(self) -> None:
-        lane = lane_with(2, partitions=1)
-        lane.place_on(2, lambda _key, count: count - 1)
+    @pytest.mark.parametrize(("before", "after"), [(1, 2), (3, 2), (2, 3)])
+    def test_with_another_number_of_partitions_a_pv_has_one_of_them(self, before: int, after: int) -> None:
+        lane = lane_with(1, partitions=before)
+        lane.append(message(1))
+        lane.collect(partition_of, 1.0)
+        lane.place_on(after, lambda _key, count: count - 1)
         lane.append(message(2))
-        lane.collect(lambda _key, count: count - 1)
-        assert [drain(queue) for queue in lane.partitions] == [[0, 1], [2]]
+        lane.collect(lambda _key, count: count - 1, 2.0)
+        assert [drain(queue) for queue in lane.partitions] == [*([[]] * (after - 1)), [0, 1, 2]]
+
+    def test_what_is_on_its_way_stays_there_when_partitions_are_added(self) -> None:
+        lane = lane_with(2, partitions=1)
+        flight = lane.partitions[0].take_off(at_most(1))
+        lane.place_on(2, lambda _key, count: count - 1)
+        assert flight is not None
+        flight.acknowledged()
+        assert [drain(queue) for queue in lane.partitions] == [[], [1]]
 
 
 class TestBound:

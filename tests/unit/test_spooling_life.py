@@ -16,6 +16,7 @@ from tests.unit.spooling_rig import AFTER_S, KEYS, Left, MemoryDisk, message, pa
 
 TOPICS = ("one", "two")
 AMPLE = 10**9
+TICK_S = 0.001
 
 
 class SpooledLife(RuleBasedStateMachine):
@@ -59,6 +60,7 @@ class SpooledLife(RuleBasedStateMachine):
         for key in keys:
             self.lanes[which].append(message(self.appended[which], key))
             self.appended[which] += 1
+        self.now += TICK_S
         self.lanes[which].collect(partition_of, self.now)
 
     @rule(which=st.integers(0, 1))
@@ -66,11 +68,19 @@ class SpooledLife(RuleBasedStateMachine):
         if not self.lanes[which].partitions:
             self.lanes[which].place_on(3, partition_of)
 
-    @rule(which=st.integers(0, 1))
-    def the_topic_is_made_again_with_fewer_partitions(self, which: int) -> None:
+    @rule(which=st.integers(0, 1), count=st.integers(1, 3))
+    def the_topic_has_another_number_of_partitions(self, which: int, count: int) -> None:
+        """Fewer, as it was deleted and made again, or more. What was on its way to a partition that is left lands."""
         lane = self.lanes[which]
-        if lane.partitions and not any(queue.in_flight for queue in lane.partitions[1:]):
-            lane.place_on(1, partition_of)
+        for partition, queue in enumerate(lane.partitions):
+            flight = queue.in_flight
+            if flight is not None and partition < count:
+                self.take_note(flight)
+                flight.acknowledged()
+            elif flight is not None:
+                flight.returned()
+        if lane.partitions:
+            lane.place_on(count, partition_of)
 
     @rule(seconds=st.sampled_from([0.0, 0.6, 1.2]))
     def look(self, seconds: float) -> None:
@@ -177,6 +187,8 @@ class SpooledLife(RuleBasedStateMachine):
                 break
             self.spooling.look(self.now)
             self.disk.work_all()
+            for lane in self.lanes:
+                lane.collect(partition_of, self.now)
             for queue in self.queues():
                 flight = queue.in_flight or queue.take_off(len)
                 if flight is not None:

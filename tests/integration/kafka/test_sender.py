@@ -260,8 +260,9 @@ def test_a_backlog_larger_than_one_request_may_be_arrives(
 
 
 class TestTopicsThatChange:
+    @pytest.mark.parametrize("partitions", [2, 5])
     def test_a_topic_that_is_made_again_gets_what_comes_after(
-        self, kafka_broker: Broker, unique: Unique, caplog: pytest.LogCaptureFixture
+        self, partitions: int, kafka_broker: Broker, unique: Unique, caplog: pytest.LogCaptureFixture
     ) -> None:
         topic, other = unique("again"), unique("other")
         kafka_broker.create_topic(topic, partitions=3)
@@ -278,8 +279,7 @@ class TestTopicsThatChange:
                 await rig.acknowledged(other)
                 assert rig.sender.problems() == {topic: "it does not exist"}
                 assert rig.lane(topic).waiting == 50
-                # With fewer partitions than before.
-                await asyncio.to_thread(kafka_broker.create_topic, topic, partitions=2)
+                await asyncio.to_thread(kafka_broker.create_topic, topic, partitions)
                 rig.append(topic, pvs(10), 5)
                 await rig.acknowledged(topic)
 
