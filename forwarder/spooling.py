@@ -196,13 +196,14 @@ class Spooling:
     def _keep_within_bound(self) -> None:
         """Drop the oldest of the lane that has the most on disk, until the rest fits there."""
         excess = self.bytes - self._settings.max_bytes
-        lanes = list(self._outbox) if excess > 0 else []
-        while excess > 0 and lanes:
-            lane = max(lanes, key=lambda lane: len(lane.rows))
+        sizes = {lane: sum([row.size for row in lane.rows]) for lane in self._outbox} if excess > 0 else {}
+        while excess > 0 and sizes:
+            lane = max(sizes, key=sizes.__getitem__)
             freed = lane.drop_row(_SPOOL_FULL)
             if not freed:
-                lanes.remove(lane)
+                del sizes[lane]
                 continue
+            sizes[lane] -= freed
             excess -= freed
             self._ask_whose(lane, lane.finished[-1])
             self._delete(lane)

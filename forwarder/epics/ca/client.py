@@ -14,6 +14,7 @@ from forwarder.epics.interface import Listener
 from forwarder.epics.pacing import SearchPacing
 from forwarder.faults import RepeatingFault
 from forwarder.forever import forever, nothing_more
+from forwarder.pulse import Pulse
 from forwarder.settings.types import ChannelAccessSettings
 
 from .beacons import Beacons
@@ -55,6 +56,7 @@ class ChannelAccess:
         It is told, too, whether so many come that it is worth it at once. Without it, all is read as it comes.
         """
         self.beats = 0
+        self._search_pulse = Pulse()
         self._hold = hold
         self._settings = settings
         self._grace_s = never_connected_after_s
@@ -320,16 +322,12 @@ class ChannelAccess:
     async def _search_is_due(self) -> None:
         """Wait for a tick, and as long as nothing has to be searched."""
         await asyncio.sleep(_TICK_S)
+        self._search_pulse.beat()
         due = self._pacing.next_due()
         self._searching.clear()
-        loop = asyncio.get_running_loop()
         delay = None if due is None else max(0.0, due - time.monotonic())
         if delay != 0.0 and self._restart_at is None:
-            try:
-                async with asyncio.timeout_at(None if delay is None else loop.time() + delay):
-                    await self._searching.wait()
-            except TimeoutError:
-                return
+            await self._search_pulse.wait(self._searching, delay)
 
     def _send_due(self, now: float) -> None:
         targets = max(1, len(self._addresses))
@@ -353,9 +351,12 @@ class ChannelAccess:
             server.send(messages)
 
     async def _watch(self) -> None:
+        searched = -1
         while True:
             await asyncio.sleep(_WATCH_S)
-            self.beats += 1
+            # One figure for both loops: it stands still when either of them does.
+            self.beats += self._search_pulse.beats != searched
+            searched = self._search_pulse.beats
             now = time.monotonic()
             for circuit in list(self._circuits.values()):
                 self._watch_circuit(circuit, now)

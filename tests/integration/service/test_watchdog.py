@@ -32,6 +32,7 @@ LOOPS = {
     "storage": "storage",
     "start": "start",
     "watching": "config",
+    "CA search": "CA client",
     "CA watch": "CA client",
     "PVA client": "PVA client",
     "FAKE client": "FAKE client",
