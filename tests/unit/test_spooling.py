@@ -87,10 +87,10 @@ def test_a_full_spool_gives_up_its_oldest_rows_and_counts_their_messages() -> No
 def test_a_full_spool_gives_up_what_is_of_the_topic_with_most_bytes_there() -> None:
     bench = Bench(max_bytes=3 * 1031, partitions=0)
     small = bench.outbox.lane("", "small")
-    for number in range(4):
+    for number in range(5):
         small.append(message(number))
         small.collect(partition_of, bench.now)
-        bench.append(1, size=1000 if number < 3 else 0)
+        bench.append(number >= 2, size=1000)
         bench.later()
         bench.disk.work_all()
     bench.later(0)
