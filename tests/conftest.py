@@ -15,15 +15,15 @@ _serial = count()
 
 _ALONE = (
     "faults",
-    "integration/epics",
+    "integration/epics/test_ca_faults.py",
+    "integration/epics/test_pva_server.py",
     "integration/service/test_endurance.py",
-    "integration/web",
     "unit/kafka/test_spool.py",
     "unit/observe",
     "unit/test_idle.py",
     "unit/test_ticker.py",
 )
-"""What measures time or CPU, and the browser, whose driver has an event loop in this thread."""
+"""What measures time or CPU."""
 
 
 @pytest.hookimpl(tryfirst=True)
