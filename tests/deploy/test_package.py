@@ -56,9 +56,10 @@ def test_it_runs_where_there_is_no_repository(distribution: Distribution, kind: 
     environment = {name: value for name, value in os.environ.items() if not name.startswith(("PYTHON", "VIRTUAL_ENV"))}
     # By variable, because that holds for what builds the sdist too.
     environment["PIP_CONSTRAINT"] = str(REPOSITORY / "constraints.txt")
-    _run([sys.executable, "-m", "venv", str(venv)], env=environment)
+    # This environment's own pip does for it: to put one there takes as long as the rest.
+    _run([sys.executable, "-m", "venv", "--without-pip", str(venv)], env=environment)
     python, forwarder = str(venv / "bin" / "python"), str(venv / "bin" / "forwarder")
-    pip = [python, "-m", "pip", "install", "--quiet", "--no-compile"]
+    pip = [sys.executable, "-m", "pip", "--python", python, "install", "--quiet", "--no-compile"]
     _run([*pip, str(getattr(distribution, kind))], env=environment)
     # Only now, so that pip has its cache.
     environment["HOME"] = str(elsewhere)
