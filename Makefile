@@ -12,7 +12,7 @@ help: ## list the targets
 
 install: .venv/.has-forwarder ## make .venv with the forwarder command in it
 
-demo: .venv/.has-demo ## show the whole chain at work until Ctrl-C, or for SECONDS=10
+demo: .venv/.has-forwarder ## show the whole chain at work until Ctrl-C, or for SECONDS=10
 	@.venv/bin/forwarder demo $(if $(SECONDS),--seconds $(SECONDS))
 
 test: .venv/.has-test ## run all tests; ARGS=... goes to pytest
@@ -73,7 +73,7 @@ floors: .venv/.has-test ## import-linter: imports point down only
 constraints: ## write constraints.txt anew, with the newest versions that pyproject.toml allows
 	rm -rf build/constraints
 	$(PYTHON) -m venv build/constraints
-	build/constraints/bin/pip install --quiet --upgrade hatchling editables setuptools '.[demo,test,bench,docs]'
+	build/constraints/bin/pip install --quiet --upgrade hatchling editables setuptools '.[test,bench,docs]'
 	{ sed -n 1p constraints.txt; \
 	  build/constraints/bin/pip freeze --all --exclude pip --exclude epics-kafka-forwarder; } >build/constraints.txt
 	mv build/constraints.txt constraints.txt
@@ -93,9 +93,8 @@ clean: ## remove .venv and everything else that was made
 
 # A stamp for each set of extras; they can be installed on top of each other in any order.
 extras_forwarder :=
-extras_demo := [demo]
 extras_test := [test,bench]
-extras_bench := [demo,bench]
+extras_bench := [bench]
 extras_docs := [docs]
 
 .venv/.has-%: pyproject.toml constraints.txt .venv/.has-build

@@ -4,6 +4,7 @@ import ast
 from collections.abc import Iterator
 from pathlib import Path
 
+from docs.generate_api import api
 from forwarder.cli.reference import reference, settings_reference
 from forwarder.encode import SCHEMAS
 
@@ -29,6 +30,7 @@ def pages() -> dict[str, str]:
         "docs/reference/cli.md": reference(),
         "docs/reference/settings.md": settings_reference(),
         "docs/reference/messages.md": messages(),
+        "docs/reference/api.md": api(),
     }
 
 

@@ -37,7 +37,7 @@ class LazyGroup(click.Group):
         "run": ("forwarder.cli.run", "run", "Forward PV updates to Kafka until told to stop."),
         "demo": ("forwarder.cli.demo", "demo", "Show the whole chain at work on this machine alone."),
         "streams": ("forwarder.cli.streams", "streams", "See and change what a running forwarder forwards."),
-        "topics": ("forwarder.cli.topics", "topics", "Check and make the topics of an instrument."),
+        "topics": ("forwarder.cli.topics", "topics", "Check and make the topics of an instrument, or of the service."),
         "watch": ("forwarder.cli.watch", "watch", "Show the messages of topics, decoded."),
         "check": ("forwarder.cli.check", "check", "Look whether all that a forwarder needs is there."),
         "completion": ("forwarder.cli.completion", "completion", "Print what lets a shell complete these commands."),

@@ -19,7 +19,8 @@ from .limits import DEFAULT, Limits
 from .names import check_channel, check_schema, quoted, split_topic
 
 NAME = "json"
-_PROVIDERS = {"ca": Transport.CA, "pva": Transport.PVA}
+# C++ has no fake PVs; the first ESS forwarders in Python spoke its JSON, with this word more.
+_PROVIDERS = {"ca": Transport.CA, "pva": Transport.PVA, "fake": Transport.FAKE}
 SCHEMAS = {"TdcTime": "tdct"}
 """What C++ calls a schema by its purpose."""
 

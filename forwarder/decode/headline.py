@@ -99,6 +99,10 @@ def _run_start(fields: Fields) -> str:
     return f"run starts on {fields['instrument_name'] or 'an instrument without a name'}"
 
 
+def _detectors(fields: Fields) -> str:
+    return f"{len(fields['detector_id'])} detectors in {fields['n_spectra']} spectra"
+
+
 def _json(fields: Fields) -> str:
     if "cmd" in fields:
         named = [str(one.get("channel", "?")) for one in fields.get("streams", ()) if isinstance(one, dict)]
@@ -134,6 +138,7 @@ _HEADLINES: dict[str, Callable[[Fields], Any]] = {
     "hs00": _histogram,
     "hs01": _histogram,
     "pl72": _run_start,
+    "df12": _detectors,
     "6s4t": lambda _: "run stops",
     "ns10": _field("value"),
     "json": _json,

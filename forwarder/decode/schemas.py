@@ -86,6 +86,8 @@ SCHEMAS: dict[str, Schema] = {
     "hs01": _of_library("histogram_hs01")("EventHistogram", "source", "timestamp"),
     "pl72": _of_library("run_start_pl72")("RunStart", "run_name", "start_time", _NS_PER_MS),
     "6s4t": _of_library("run_stop_6s4t")("RunStop", "run_name", "stop_time", _NS_PER_MS),
+    # Its one table is a part of pl72 too, which is where the library has it.
+    "df12": _of_library("run_start_pl72")("SpectraDetectorMapping"),
     "answ": _of_library("action_response_answ")(
         "ActionResponse", "service_id", enums={"action": "ActionType", "outcome": "ActionOutcome"}
     ),

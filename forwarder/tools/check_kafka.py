@@ -11,8 +11,9 @@ from ..errors import BadSetting, KafkaAway
 from ..kafka import admin
 from ..kafka.admin import ClusterFacts, Operation, TopicFacts
 from ..kafka.cluster import NO_ERROR, Cluster, words_of
-from ..settings.types import ClusterSettings, Settings, TopicSettings
+from ..settings.types import Settings, TopicSettings
 from .findings import Finding, failed, ok, unknown, warning
+from .instrument import what_makes
 from .remote import connect
 
 _CONFIG = frozenset({Operation.READ})
@@ -42,7 +43,7 @@ async def check(settings: Settings, data_topics: Iterable[TopicSettings]) -> Asy
             yield failed("brokers", ",".join(cluster.brokers), str(error))
             continue
         try:
-            async for finding in _check_cluster(connections, cluster, of_it):
+            async for finding in _check_cluster(connections, settings, of_it):
                 yield finding
         except KafkaAway as error:
             # Who is refused is told in the same words what to set.
@@ -61,9 +62,7 @@ def _needed(settings: Settings, data_topics: Iterable[TopicSettings]) -> list[_N
     return [*found, *(_Needed(topic, "topic", _DATA) for topic in dict.fromkeys(data_topics))]
 
 
-async def _check_cluster(
-    cluster: Cluster, settings: ClusterSettings, needed: Sequence[_Needed]
-) -> AsyncIterator[Finding]:
+async def _check_cluster(cluster: Cluster, settings: Settings, needed: Sequence[_Needed]) -> AsyncIterator[Finding]:
     begin = time.monotonic()
     facts = await admin.describe(cluster, sorted({each.settings.topic for each in needed}))
     took_ms = (time.monotonic() - begin) * 1000
@@ -71,7 +70,8 @@ async def _check_cluster(
     yield ok(
         "brokers",
         cluster.name,
-        f"{brokers} broker{'' if brokers == 1 else 's'}, {settings.security.protocol}, answers within {took_ms:.0f} ms",
+        f"{brokers} broker{'' if brokers == 1 else 's'}, {cluster.settings.security.protocol}, "
+        f"answers within {took_ms:.0f} ms",
     )
     async for finding in _check_brokers(cluster, facts.brokers):
         yield finding
@@ -99,12 +99,12 @@ async def _check_brokers(cluster: Cluster, brokers: Mapping[int, str]) -> AsyncI
             )
 
 
-def _topic(needed: _Needed, facts: TopicFacts, cluster: ClusterSettings) -> Finding:
+def _topic(needed: _Needed, facts: TopicFacts, settings: Settings) -> Finding:
     name = facts.name
     if facts.missing:
-        if cluster.create_topics:
+        if needed.settings.cluster.create_topics:
             return warning(needed.role, name, "it does not exist yet; it is made when it is first used")
-        return failed(needed.role, name, "it does not exist", "make it: forwarder topics create INSTRUMENT")
+        return failed(needed.role, name, "it does not exist", what_makes(needed.settings, settings))
     if facts.error:
         return failed(needed.role, name, words_of(facts.error, "seen"), "see its ACLs")
     if not facts.usable:

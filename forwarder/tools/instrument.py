@@ -1,4 +1,4 @@
-"""The topics of one instrument: which there are, what each is to be like, and how one that is there differs."""
+"""The topics of an instrument, and of the service: which there are, what each is to be like, and how one differs."""
 
 import re
 from collections.abc import Mapping
@@ -6,7 +6,8 @@ from dataclasses import dataclass
 
 from ..errors import BadSetting
 from ..kafka.admin import NewTopic, TopicFacts
-from ..settings.types import InstrumentTopicsSettings
+from ..settings.load import DEFAULT_PROFILE
+from ..settings.types import ClusterSettings, InstrumentTopicsSettings, Settings, TopicSettings
 
 POLICY, RETENTION = "cleanup.policy", "retention.ms"
 CONFIGS = (POLICY, RETENTION)
@@ -71,17 +72,53 @@ def topics_of(instrument: str, settings: InstrumentTopicsSettings) -> list[Wante
     retention |= dict.fromkeys(EVENTS, settings.event_retention_s)
     retention |= {CONFIG: settings.retention_s, STATUS: settings.status_retention_s}
     topics = [
-        Wanted(
-            f"{instrument}_{suffix}",
-            settings.event_partitions if suffix in EVENTS else 1,
-            suffix in EVENTS,
-            settings.replication,
-            "delete",
-            round(kept_s * 1000),
-        )
+        _dated(f"{instrument}_{suffix}", kept_s, settings, settings.event_partitions if suffix in EVENTS else None)
         for suffix, kept_s in retention.items()
     ]
-    return [*topics, Wanted(f"{instrument}_{STORAGE}", 1, False, settings.replication, "compact", None)]
+    return [*topics, _compacted(f"{instrument}_{STORAGE}", settings)]
+
+
+def instrument_of(topic: str) -> str | None:
+    """The instrument whose set a topic is of, by its name; None for any other topic."""
+    instrument, _, suffix = topic.rpartition("_")
+    in_set = suffix in (*READINGS, *EVENTS, CONFIG, STATUS, STORAGE)
+    return instrument if in_set and _INSTRUMENT.fullmatch(instrument) else None
+
+
+def topics_of_service(settings: Settings) -> dict[ClusterSettings, list[Wanted]]:
+    """Those that the service itself talks through, as its settings name them, by their cluster."""
+    like = settings.topics
+    named = [(topic, _dated(topic.topic, like.retention_s, like)) for topic in settings.config_topics]
+    if (status := settings.status_topic) is not None:
+        named.append((status, _dated(status.topic, like.status_retention_s, like)))
+    if (storage := settings.storage_topic) is not None:
+        named.append((storage, _compacted(storage.topic, like)))
+    found: dict[ClusterSettings, list[Wanted]] = {}
+    for topic, wanted in named:
+        found.setdefault(topic.cluster, []).append(wanted)
+    return found
+
+
+def what_makes(topic: TopicSettings, settings: Settings) -> str:
+    """The command that makes a topic, for people who have just given these settings."""
+    brokers = ",".join(topic.cluster.brokers)
+    if (instrument := instrument_of(topic.topic)) is not None:
+        whose = instrument if topic.cluster == settings.output else f"{instrument} --output-broker {brokers}"
+    elif topic in (*settings.config_topics, settings.status_topic, settings.storage_topic):
+        whose = "--service"
+    else:
+        return f"make it: kafka-topics.sh --bootstrap-server {brokers} --create --topic {topic.topic}"
+    profile = f" --profile {settings.profile}" if settings.profile != DEFAULT_PROFILE else ""
+    return f"make it, with the same settings: forwarder topics create {whose}{profile}"
+
+
+def _dated(name: str, kept_s: float, settings: InstrumentTopicsSettings, at_least: int | None = None) -> Wanted:
+    """One that is kept for some time; `at_least` so many partitions, or just one, which keeps the order."""
+    return Wanted(name, at_least or 1, at_least is not None, settings.replication, "delete", round(kept_s * 1000))
+
+
+def _compacted(name: str, settings: InstrumentTopicsSettings) -> Wanted:
+    return Wanted(name, 1, False, settings.replication, "compact", None)
 
 
 def _count(number: float, one: str, more: str = "") -> str:

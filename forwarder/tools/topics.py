@@ -1,4 +1,4 @@
-"""Compares the topics of instruments with what they are to be, and makes those that are missing."""
+"""Compares topics with what they are to be, and makes those that are missing."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -25,8 +25,9 @@ class Found:
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """What there is of all topics."""
+    """What there is of all topics of one cluster."""
 
+    cluster: str
     found: Sequence[Found]
     brokers: int
     others: Sequence[str]
@@ -48,10 +49,11 @@ async def compare(cluster: Cluster, wanted: Sequence[Wanted], instruments: Itera
     brokers = len(facts.brokers)
     there = [name for name in names if not facts.topics[name].error]
     configs = await admin.configs(cluster, there, CONFIGS)
-    everything = await admin.describe(cluster, None)
     prefixes = tuple(f"{instrument}_" for instrument in instruments)
-    others = sorted(name for name in everything.topics if name.startswith(prefixes) and name not in names)
-    return Comparison([_found(topic, facts.topics[topic.name], configs, brokers) for topic in wanted], brokers, others)
+    everything = (await admin.describe(cluster, None)).topics if prefixes else ()
+    others = sorted(name for name in everything if name.startswith(prefixes) and name not in names)
+    found = [_found(topic, facts.topics[topic.name], configs, brokers) for topic in wanted]
+    return Comparison(cluster.name, found, brokers, others)
 
 
 def _found(wanted: Wanted, facts: TopicFacts, configs: dict[str, dict[str, str]], brokers: int) -> Found:

@@ -12,7 +12,8 @@ ANSIBLE = DEPLOY / "ansible"
 _DONE_WITHIN_S = 100.0
 
 
-def _ansible(folder: Path, program: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+def ansible(folder: Path, program: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """What a program of Ansible's makes of the role, with nothing of this user's own settings."""
     variables = {
         **os.environ,
         "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
@@ -32,12 +33,12 @@ def _ansible(folder: Path, program: str, *arguments: str) -> subprocess.Complete
 
 
 def test_ansible_lint_finds_nothing(tmp_path: Path) -> None:
-    done = _ansible(tmp_path, "ansible-lint", "--offline", "--strict", "--profile=production", "site.yml")
+    done = ansible(tmp_path, "ansible-lint", "--offline", "--strict", "--profile=production", "site.yml")
     assert done.returncode == 0, done.stdout + done.stderr
 
 
 def test_a_wheel_that_is_not_there_is_named(tmp_path: Path) -> None:
-    done = _ansible(
+    done = ansible(
         tmp_path,
         "ansible-playbook",
         *("--inventory", "forwarders,", "--connection", "local"),

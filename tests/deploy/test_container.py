@@ -1,12 +1,14 @@
 """The image's recipe and the compose file, without an engine to run them."""
 
+import asyncio
 import json
+import logging
 import os
 import re
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
@@ -14,10 +16,15 @@ from typing import Any
 
 import pytest
 import yaml
+from aiohttp import web
 from compose_spec import PyCompose
 
+from forwarder.observe.http.server import Server
+from forwarder.settings.types import HttpSettings
 from tests.deploy.files import DEPLOY, LONGEST_STOP_S, REPOSITORY, shown_settings
 from tests.deploy.units import seconds
+from tests.support.ca_loops import LOOPS
+from tests.support.certificates import Authority
 from tests.support.ports import free_port
 
 CONTAINER = DEPLOY / "container"
@@ -128,6 +135,42 @@ def probe(http: str) -> tuple[int, str]:
 def test_the_health_check_is_the_answer_of_live(status: int, code: int) -> None:
     with answering(status) as port:
         assert probe(f"0.0.0.0:{port}")[0] == code
+
+
+@pytest.mark.parametrize("loop", LOOPS.values(), ids=LOOPS)
+@pytest.mark.parametrize(("status", "code"), [(200, 0), (503, 1)])
+def test_the_health_check_follows_to_https(
+    loop: Callable[[], asyncio.AbstractEventLoop],
+    status: int,
+    code: int,
+    tmp_path: Path,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """Whoever has signed the certificate, and for whatever name."""
+    pair = Authority(tmp_path, "authority").issue("elsewhere", ["forwarder.example.org"])
+    settings = HttpSettings("127.0.0.1", 0, certificate_file=pair.certificate, key_file=pair.key)
+
+    async def live(_: web.Request) -> web.Response:
+        return web.Response(status=status)
+
+    async def main() -> tuple[int, str]:
+        server = Server(settings, [lambda app: app.router.add_get("/live", live)], lambda: None)
+        await server.open()
+        try:
+            return await asyncio.to_thread(probe, server.url.rpartition("/")[2])
+        finally:
+            await server.close()
+
+    with asyncio.Runner(loop_factory=loop) as runner:
+        assert runner.run(main()) == (code, "")
+    # It is asked so every 30 s.
+    assert [record.message for record in caplog.records if record.levelno >= logging.WARNING] == []
+
+
+def test_no_proxy_is_asked_for_the_health(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("http_proxy", f"http://127.0.0.1:{free_port()}")
+    with answering(200) as port:
+        assert probe(str(port)) == (0, "")
 
 
 def test_the_health_check_fails_in_one_line_where_nobody_answers() -> None:

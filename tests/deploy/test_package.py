@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from forwarder import __version__
 from tests.deploy.conftest import Distribution
 from tests.deploy.files import REPOSITORY
 
@@ -47,20 +48,25 @@ def test_a_package_index_would_take_both(distribution: Distribution) -> None:
 
 
 @pytest.mark.timeout(300)
-def test_the_wheel_runs_where_there_is_no_repository(distribution: Distribution, tmp_path: Path) -> None:
+@pytest.mark.parametrize("kind", ["wheel", "sdist"])
+def test_it_runs_where_there_is_no_repository(distribution: Distribution, kind: str, tmp_path: Path) -> None:
     venv, elsewhere = tmp_path / "venv", tmp_path / "elsewhere"
     elsewhere.mkdir()
     # Nothing that leads back to this checkout.
     environment = {name: value for name, value in os.environ.items() if not name.startswith(("PYTHON", "VIRTUAL_ENV"))}
+    # By variable, because that holds for what builds the sdist too.
+    environment["PIP_CONSTRAINT"] = str(REPOSITORY / "constraints.txt")
+    # This environment's own pip does for it: to put one there takes as long as the rest.
+    _run([sys.executable, "-m", "venv", "--without-pip", str(venv)], env=environment)
+    python, forwarder = str(venv / "bin" / "python"), str(venv / "bin" / "forwarder")
+    pip = [sys.executable, "-m", "pip", "--python", python, "install", "--quiet", "--no-compile"]
+    _run([*pip, str(getattr(distribution, kind))], env=environment)
+    # Only now, so that pip has its cache.
     environment["HOME"] = str(elsewhere)
-    _run([sys.executable, "-m", "venv", str(venv)], env=environment)
-    pip = [str(venv / "bin" / "python"), "-m", "pip", "install", "--quiet", "--no-compile"]
-    constraints = str(REPOSITORY / "constraints.txt")
-    _run([*pip, "--constraint", constraints, f"{distribution.wheel}[demo]"])
-    forwarder = str(venv / "bin" / "forwarder")
-    where = [str(venv / "bin" / "python"), "-c", "import forwarder; print(forwarder.__file__)"]
+    where = [python, "-c", "import forwarder; print(forwarder.__file__)"]
     assert Path(_run(where, cwd=elsewhere, env=environment).strip()).is_relative_to(venv)
-    last = _run([forwarder, "demo", "--seconds", "5"], cwd=elsewhere, env=environment).splitlines()[-1]
+    assert _run([forwarder, "--version"], cwd=elsewhere, env=environment) == f"forwarder {__version__}\n"
+    last = _run([forwarder, "demo", "--seconds", "3"], cwd=elsewhere, env=environment).splitlines()[-1]
     # The verdict on whether all has arrived is the exit code's.
     assert last.startswith("demo: ")
     assert "production" in _run([forwarder, "run", "--profile", "production", "--show-settings"], cwd=elsewhere)

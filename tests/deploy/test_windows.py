@@ -9,8 +9,9 @@ import pytest
 import tree_sitter
 import tree_sitter_powershell
 
-from tests.deploy.files import DEPLOY, LONGEST_STOP_S, shown_settings
+from tests.deploy.files import DEPLOY, LONGEST_STOP_S, REPOSITORY, shown_settings
 from tests.deploy.units import seconds
+from tests.unit.docs.pages import blocks
 
 WINDOWS = DEPLOY / "windows"
 SCRIPTS = sorted(WINDOWS.glob("*.ps1"))
@@ -84,6 +85,41 @@ def test_what_is_no_powershell_is_found() -> None:
     assert faults(slip)
 
 
+def typed_in_the_documents() -> list[tuple[str, str]]:
+    """Place and line of each prompt of PowerShell."""
+    return [
+        (block.place, line.removeprefix("PS> "))
+        for block in blocks("console")
+        for line in block.text.splitlines()
+        if line.startswith("PS> ")
+    ]
+
+
+@pytest.mark.parametrize(("place", "line"), typed_in_the_documents())
+def test_what_the_documents_say_to_type_is_powershell_and_fits_the_script(place: str, line: str) -> None:
+    assert faults(line.encode()) == []
+    words = line.split()
+    script = REPOSITORY / words[0].replace("\\", "/")
+    if script.suffix == ".ps1":
+        known = parameters(script.read_text())
+        given = {word.removeprefix("-") for word in words[1:] if word.startswith("-")}
+        assert given <= set(known), f"{place}: {script.name} takes {sorted(known)}"
+        assert {name for name, mandatory in known.items() if mandatory} <= given
+
+
+def test_the_documents_have_such_prompts() -> None:
+    lines = [line for _, line in typed_in_the_documents()]
+    assert {line.split()[0].rpartition("\\")[2] for line in lines} >= {"install.ps1", "uninstall.ps1", "forwarder.exe"}
+    assert faults(lines[0].encode() + b" -Wheel {")
+
+
+def test_services_that_the_documents_name_are_ours() -> None:
+    page = (REPOSITORY / "docs" / "how-to" / "install-windows.md").read_text(encoding="utf-8")
+    named = set(re.findall(r"\bForwarder(?:Production|Development|[A-Z]\w+)", page))
+    assert named == set(SERVICES.values())
+    assert set(re.findall(r"[A-Z][a-z]+-Service (\w+)", page)) <= named
+
+
 @pytest.mark.parametrize("profile", SERVICES)
 def test_the_scripts_speak_of_the_same_services(profile: str) -> None:
     instances = (WINDOWS / "instances.ps1").read_text()
@@ -93,6 +129,15 @@ def test_the_scripts_speak_of_the_same_services(profile: str) -> None:
     assert known["Id"] == text(service, "id")
     assert known["LogFolder"] == PureWindowsPath(text(service, "logpath")).name
     assert f'"{known["Old"]}"' in text(service, "description")
+
+
+def parameters(script: str) -> dict[str, bool]:
+    """The parameters of a script, and whether each is mandatory."""
+    declared = re.search(r"^param\((.*?)\)$", script, re.MULTILINE | re.DOTALL)
+    assert declared, "it declares its parameters"
+    lines = [line for line in declared[1].splitlines() if not line.strip().startswith("#")]
+    found = [(re.findall(r"\] \$(\w+)", line), "Mandatory" in line) for line in lines]
+    return {name: mandatory for names, mandatory in found for name in names}
 
 
 def faults(script: bytes) -> list[str]:

@@ -48,11 +48,31 @@ class Api:
         self._facts = facts
         self._sampler = sampler
         self._operations: Mapping[str, _Operation] = {
-            f"{ROOT}/overview": _Operation("How the service is, and what is wrong.", "Overview", (), self._overview),
-            f"{ROOT}/pvs": _Operation("The table of PVs.", "Pvs", table.PARAMETERS, self._pvs),
-            f"{ROOT}/pv": _Operation("Everything about one PV.", "Pv", _PV, self._pv, may_miss=True),
-            f"{ROOT}/topics": _Operation("Topics and what waits for them.", "Topics", (), self._topics),
-            f"{ROOT}/commands": _Operation("The last commands.", "Commands", (), self._commands),
+            f"{ROOT}/overview": _Operation(
+                "What is wrong now, the worst first; PVs by state; rates, latency, backlog, and their last minutes.",
+                "Overview",
+                (),
+                self._overview,
+            ),
+            f"{ROOT}/pvs": _Operation(
+                "The table of PVs: searched, filtered, sorted, in pages.", "Pvs", table.PARAMETERS, self._pvs
+            ),
+            f"{ROOT}/pv": _Operation(
+                "Everything about one PV: its value, where it goes, where it is searched, its last connection events.",
+                "Pv",
+                _PV,
+                self._pv,
+                may_miss=True,
+            ),
+            f"{ROOT}/topics": _Operation(
+                "What each topic has acknowledged, what waits for it, what was dropped and why.",
+                "Topics",
+                (),
+                self._topics,
+            ),
+            f"{ROOT}/commands": _Operation(
+                "The last commands with their place, what came of them, and why.", "Commands", (), self._commands
+            ),
         }
 
     def add_routes(self, app: web.Application) -> None:

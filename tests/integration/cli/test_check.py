@@ -53,7 +53,7 @@ def test_what_is_missing_is_told_with_what_to_do(site: Site, unique: Callable[[s
     assert said.code == 5
     failed = [line.split(maxsplit=3) for line in said.lines if line.startswith("failed")]
     assert [(each[1], each[2]) for each in failed] == [("topic", topic), ("spool", "directory"), ("pv", "CLI:NONE")]
-    assert "-> make it: forwarder topics create INSTRUMENT" in said.out
+    assert f"-> make it: kafka-topics.sh --bootstrap-server {site.broker.address} --create --topic {topic}" in said.out
     assert "ca: not found; pva: not found" in said.out
     assert said.err.endswith("3 failed\n")
 

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
@@ -63,6 +64,60 @@ def test_why_a_topic_cannot_be_made(topics: Callable[..., Said], kafka_broker: B
     said = topics("create", "NEW6", "--dry-run")
     assert said.code == 1
     assert "NEW6_alarms could not be made: the name is not allowed: " in said.err
+
+
+def test_the_topics_of_the_service(kafka_broker: Broker, unique: Callable[[str], str], tmp_path: Path) -> None:
+    config, other, status, storage = unique("config"), unique("other"), unique("status"), unique("storage")
+    # A cluster is what its address says: by another name this is another one.
+    here, there = kafka_broker.address, f"localhost:{kafka_broker.port}"
+    file = tmp_path / "forwarder.toml"
+    file.write_text(
+        f'output-broker = "{here}"\n'
+        f'config-topic = ["{config}", "{there}/{other}", "SHARED1_forwarderConfig"]\n'
+        f'status-topic = "{there}/{status}"\nstorage-topic = "{storage}"\n'
+        "topic-retention = 2\ntopic-status-retention = 0.5\ncreate-topics = false\n"
+    )
+    settings = ["-c", str(file)]
+    kafka_broker.create_topic(config)
+
+    def hints() -> dict[str, str]:
+        found = map(json.loads, command("check", *settings, "--json", "--state-directory", str(tmp_path)).lines)
+        return {each["subject"]: each["hint"] for each in found if each["detail"] == "it does not exist"}
+
+    making = "make it, with the same settings: forwarder topics create"
+    assert hints() == {
+        **dict.fromkeys((other, status, storage), f"{making} --service"),
+        "SHARED1_forwarderConfig": f"{making} SHARED1",
+    }
+
+    tried = command("topics", "create", "--service", *settings, "--dry-run")
+    assert (tried.code, tried.err.splitlines()[-1]) == (0, "5 topics: 4 would be made, 1 different")
+    made = command("topics", "create", "--service", *settings, "--json")
+    assert made.code == 0, made.err
+    found = {(each["cluster"], each["topic"]): each for each in map(json.loads, made.lines)}
+    assert {place: (each["state"], each["cleanup_policy"], each["retention_ms"]) for place, each in found.items()} == {
+        (here, config): ("different", "delete", 172_800_000),
+        (there, other): ("made", "delete", 172_800_000),
+        (here, "SHARED1_forwarderConfig"): ("made", "delete", 172_800_000),
+        (there, status): ("made", "delete", 43_200_000),
+        (here, storage): ("made", "compact", None),
+    }
+    seen = command("topics", "check", "--service", *settings)
+    assert seen.code == 5
+    assert sorted(zip(seen.column(0), seen.column(1), strict=True)) == sorted(found)
+    assert hints() == {}
+
+
+def test_the_topics_of_the_service_beside_those_of_an_instrument(kafka_broker: Broker) -> None:
+    own = ("--config-topic", "NEW7_forwarderConfig", "--status-topic", "new7_status", "--output-broker")
+    said = command("topics", "check", "NEW7", "--service", *own, kafka_broker.address)
+    assert said.err == "13 topics: 13 missing\n"
+
+
+def test_nobody_is_meant() -> None:
+    said = command("topics", "create", "--profile", "production")
+    assert said.code == 2
+    assert "nothing says whose topics: an INSTRUMENT, or --service for those of the service" in said.err
 
 
 def test_what_they_are_to_be_like_is_shown_without_a_broker() -> None:

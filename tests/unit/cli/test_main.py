@@ -182,15 +182,3 @@ def test_the_demo_is_given_its_time(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "forwarder.demo", stub)
     assert code_of("demo", "--seconds", "1.5") == 0
     assert seconds == [1.5]
-
-
-def test_the_demo_says_what_to_install(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
-    class Missing(ModuleType):
-        def __getattr__(self, name: str) -> object:
-            raise ModuleNotFoundError("No module named 'confluent_kafka'", name="confluent_kafka")
-
-    monkeypatch.setitem(sys.modules, "forwarder.demo", Missing("forwarder.demo"))
-    assert code_of("demo") == 1
-    assert capsys.readouterr().err == (
-        "forwarder: demo: confluent_kafka is missing; install it with: pip install 'epics-kafka-forwarder[demo]'\n"
-    )

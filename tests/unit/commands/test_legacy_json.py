@@ -35,6 +35,10 @@ GENUINE: dict[str, tuple[str, Command]] = {
         '{"cmd":"add","streams":[{"channel":"pv","converter":{"schema":"f142","topic":"t"}}]}',
         Add((Stream("pv", Transport.PVA, "f142", "t"),)),
     ),
+    "a fake PV": (
+        add(stream(channel_provider_type="fake")),
+        Add((Stream("pv", Transport.FAKE, "f142", "DEMO_sampleEnv", "kafka.example:9092"),)),
+    ),
     "a list of converters": (
         add(stream(converter=[CONVERTER, {"schema": "TdcTime", "topic": "h:1/t", "name": "chopper"}])),
         Add((READ, Stream("pv", Transport.CA, "tdct", "t", "h:1"))),
@@ -73,7 +77,10 @@ BAD: dict[str, tuple[str | bytes, str]] = {
     "an empty channel": (add(stream(channel="")), "^json: stream 1 of 1: no channel$"),
     "channel of another type": (add(stream(channel=None)), "channel is null, where a string is expected"),
     "half a character": (add(stream(channel="\ud800")), r"channel '\\ud800' has '\\ud800'"),
-    "unknown provider": (add(stream(channel_provider_type="CA")), "channel_provider_type is 'CA', not one of ca, pva"),
+    "unknown provider": (
+        add(stream(channel_provider_type="CA")),
+        "channel_provider_type is 'CA', not one of ca, pva, fake",
+    ),
     "provider of another type": (add(stream(channel_provider_type=True)), "channel_provider_type is a boolean"),
     "no converter": (add({"channel": "pv"}), "^json: stream 1 of 1: no converter$"),
     "converter of another type": (add(stream(converter="f142")), "converter is a string, where an object is expected"),

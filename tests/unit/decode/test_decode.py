@@ -57,6 +57,18 @@ def log_data(severity: int, status: int, value: float = 1.5) -> bytes:
     return f142.encoder("PV", DOUBLE).encode_with_alarm(value, T, status, severity)
 
 
+def detectors(spectra: list[int], ids: list[int], count: int) -> bytes:
+    """df12, which the library has no writer of."""
+    builder = flatbuffers.Builder(64)
+    vectors = [builder.CreateNumpyVector(np.array(each, np.int32)) for each in (spectra, ids)]
+    builder.StartObject(3)
+    for slot, vector in enumerate(vectors):
+        builder.PrependUOffsetTRelativeSlot(slot, vector, 0)
+    builder.PrependInt32Slot(2, count, 0)
+    builder.Finish(builder.EndObject(), file_identifier=b"df12")
+    return bytes(builder.Output())
+
+
 CASES: dict[str, tuple[bytes, str, int | None, Any, str]] = {
     "f142": (f142.encoder("PV", DOUBLE).encode(1.5, T), "PV", T, 1.5, ""),
     "f142 in alarm": (log_data(2, 3), "PV", T, 1.5, "MAJOR HIHI"),
@@ -121,6 +133,7 @@ CASES: dict[str, tuple[bytes, str, int | None, Any, str]] = {
         *("run 7", WHEN_NS, "run starts on LARMOR", ""),
     ),
     "6s4t": (made("6s4t", "job", "run 7", stop_time=WHEN), "run 7", WHEN_NS, "run stops", ""),
+    "df12": (detectors([1, 2, 2], [11, 12, 13], 2), "", None, "3 detectors in 2 spectra", ""),
     "answ": (
         made("answ", "writer", "job", "c", ActionType.StartJob, ActionOutcome.Success, "all well", 201, WHEN),
         *("writer", None, None, ""),
@@ -165,6 +178,7 @@ def test_fields_have_the_schemas_names_and_names_for_numbers() -> None:
     assert decode(CASES["hs01"][0]).fields["dim_metadata"][1]["unit"] == "m"
     assert decode(CASES["hs01"][0]).fields["dim_metadata"][1]["bin_boundaries"].tolist() == [0, 1, 2, 3]
     assert decode(CASES["pl72"][0]).fields["detector_spectrum_map"]["spectrum"].tolist() == [1, 2]
+    assert decode(CASES["df12"][0]).fields["detector_id"].tolist() == [11, 12, 13]
 
 
 def test_events_with_debugging_data_that_no_class_is_there_for() -> None:

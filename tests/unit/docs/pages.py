@@ -9,6 +9,7 @@ from pathlib import Path
 ROOT = Path(__file__).parents[3]
 
 _BLOCK = re.compile(r"^(?P<indent> *)```(?P<kind>[a-z]+)\n(?P<text>.*?)^(?P=indent)```$", re.MULTILINE | re.DOTALL)
+_SPAN = re.compile(r"`([^`]+)`")
 _BETWEEN_PIPES = re.compile(r"(?<!\\)\|")
 
 
@@ -25,14 +26,25 @@ def pages() -> list[Path]:
     return [*sorted(ROOT.glob("*.md")), *sorted((ROOT / "docs").rglob("*.md"))]
 
 
-def blocks(kind: str) -> Iterator[Block]:
-    """The blocks of one kind, such as `console`, of every document."""
+def blocks(*kinds: str) -> Iterator[Block]:
+    """The blocks of some kinds, such as `console`, of every document."""
     for page in pages():
         text = page.read_text(encoding="utf-8")
         for found in _BLOCK.finditer(text):
-            if found["kind"] == kind:
+            if found["kind"] in kinds:
                 line = text.count("\n", 0, found.start()) + 1
-                yield Block(kind, textwrap.dedent(found["text"]), f"{page.relative_to(ROOT)}:{line}")
+                yield Block(found["kind"], textwrap.dedent(found["text"]), f"{page.relative_to(ROOT)}:{line}")
+
+
+def spans() -> Iterator[Block]:
+    """The code within the text of every document; what the page of commands has there is made from them."""
+    for page in pages():
+        if page.name == "cli.md":
+            continue
+        text = _BLOCK.sub(lambda block: "\n" * block[0].count("\n"), page.read_text(encoding="utf-8"))
+        for found in _SPAN.finditer(text):
+            line = text.count("\n", 0, found.start()) + 1
+            yield Block("code", found[1].replace("\n", " "), f"{page.relative_to(ROOT)}:{line}")
 
 
 def rows(page: str) -> Iterator[list[str]]:

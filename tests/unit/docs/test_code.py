@@ -4,6 +4,7 @@ import ast
 import json
 import re
 import shlex
+import subprocess
 import tomllib
 from collections.abc import Iterator
 from itertools import pairwise
@@ -15,21 +16,36 @@ import pytest
 from forwarder.cli.arguments import understood
 from forwarder.cli.group import forwarder
 from forwarder.settings.table import BY_NAME
-from tests.unit.docs.pages import ROOT, Block, blocks
+from tests.unit.docs.pages import ROOT, Block, blocks, spans
 
+NOTHING = click.Context(forwarder)
+PROMPTS = ("$ ", "# ", "PS> ")
 _ENDS = {"|", ">", "2>", "#", "&&", ";"}
 
 
+# After a prompt, in a container, in another shell: wherever it is followed by something to do.
+_FORWARDER = re.compile(
+    rf"(?<![\w.-])(?<!/lib/)(?:forwarder|forwarder\.exe) (?=(?:{'|'.join(forwarder.list_commands(NOTHING))})\b|--)"
+)
+
+
 def commands() -> Iterator[tuple[str, list[str]]]:
-    """Each `forwarder ...` that a console block shows, without its prompt, with its place."""
+    """What follows each `forwarder` that is typed, or within the text is more than a command's name; with its place."""
+    for code in (*typed(), *spans()):
+        for line in code.text.splitlines():
+            for found in _FORWARDER.finditer(line):
+                words = shlex.split(line[found.end() :].rstrip('")'), comments=True)
+                end = next((n for n, word in enumerate(words) if word in _ENDS), len(words))
+                if code.kind == "console" or end > 1:
+                    yield code.place, words[:end]
+
+
+def typed() -> Iterator[Block]:
+    """The blocks of what is typed, with a line that goes on as one line, and without what is answered."""
     for block in blocks("console"):
         lines = block.text.replace("\\\n", " ").splitlines()
-        for line in lines:
-            text = re.sub(r"^\$ (?:\.venv/bin/)?", "", line)
-            if line.startswith("$ ") and text.startswith("forwarder "):
-                words = shlex.split(text, comments=True)[1:]
-                end = next((n for n, word in enumerate(words) if word in _ENDS), len(words))
-                yield block.place, words[:end]
+        kept = [line.removeprefix("$ ").removeprefix("# ") for line in lines if line.startswith(PROMPTS)]
+        yield Block(block.kind, "\n".join(kept), block.place)
 
 
 def parse(arguments: list[str]) -> None:
@@ -70,6 +86,22 @@ def test_a_flag_that_does_not_exist_would_be_found() -> None:
 def test_there_are_commands_to_look_at() -> None:
     assert len(COMMANDS) > 30
     assert any(place.startswith("docs/tutorial") for place, _ in COMMANDS)
+    # Behind podman, at a prompt of PowerShell, and in a row of a table.
+    for page in ("install-container", "install-windows", "troubleshoot"):
+        service = [words for place, words in COMMANDS if f"/{page}.md" in place and "--service" in words]
+        assert service, page
+
+
+TYPED = list(typed())
+
+
+@pytest.mark.parametrize("block", TYPED, ids=lambda block: block.place)
+def test_what_is_typed_is_a_shells_and_names_files_that_are_there(block: Block) -> None:
+    if "PS> " not in block.text:
+        done = subprocess.run(["bash", "-n"], input=block.text, text=True, capture_output=True, timeout=10, check=False)
+        assert (done.returncode, done.stderr) == (0, "")
+    for named in re.findall(r"(?<![\w/])(deploy[/\\][\w/\\.@*-]+|constraints\.txt)", block.text):
+        assert list(ROOT.glob(named.replace("\\", "/"))), named
 
 
 @pytest.mark.parametrize("block", list(blocks("python")), ids=lambda block: block.place)

@@ -5,8 +5,8 @@ import pytest
 from forwarder.errors import BadSetting
 from forwarder.kafka.admin import TopicFacts
 from forwarder.settings.load import load
-from forwarder.settings.types import InstrumentTopicsSettings
-from forwarder.tools.instrument import topics_of
+from forwarder.settings.types import ClusterSettings, InstrumentTopicsSettings, TopicSettings
+from forwarder.tools.instrument import instrument_of, topics_of, topics_of_service, what_makes
 
 DAY_MS = 86_400_000
 SETTINGS = InstrumentTopicsSettings(3, 4, 7 * 86_400.0, 86_400.0, 43_200.0)
@@ -75,6 +75,59 @@ def test_every_difference_is_said(
 def test_no_name_of_an_instrument(name: str) -> None:
     with pytest.raises(BadSetting, match="is no name of an instrument; allowed: letters, digits, dots and hyphens"):
         topics_of(name, SETTINGS)
+
+
+@pytest.mark.parametrize("name", TOPICS)
+def test_the_instrument_of_a_topic(name: str) -> None:
+    assert instrument_of(name) == "LARMOR"
+
+
+@pytest.mark.parametrize("name", ["forwarder_config", "LARMOR_mine", "sampleEnv", "_sampleEnv", "A_B_sampleEnv", ""])
+def test_a_topic_of_no_instrument(name: str) -> None:
+    assert instrument_of(name) is None
+
+
+def test_the_topics_of_the_service() -> None:
+    (found,) = topics_of_service(load({"profile": ["production"]}, {})).values()
+    new = {topic.name: topic.new(3) for topic in found}
+    assert list(new) == ["forwarder_config", "forwarder_status", "forwarder_storage"]
+    assert {(topic.partitions, topic.replication) for topic in new.values()} == {(1, 3)}
+    assert new["forwarder_config"].config == {"cleanup.policy": "delete", "retention.ms": str(14 * DAY_MS)}
+    assert new["forwarder_status"].config == {"cleanup.policy": "delete", "retention.ms": str(DAY_MS)}
+    assert new["forwarder_storage"].config == {"cleanup.policy": "compact"}
+
+
+def test_each_topic_of_the_service_is_in_its_own_cluster() -> None:
+    given = {"config-topic": ["a:1/config", "b:2/config"], "storage-topic": ["c:3/storage"], "output-broker": ["d:4"]}
+    found = topics_of_service(load(given, {}))
+    assert {",".join(cluster.brokers): [topic.name for topic in topics] for cluster, topics in found.items()} == {
+        "a:1": ["config"], "b:2": ["config"], "c:3": ["storage"],
+    }  # fmt: skip
+
+
+WITH_THESE = "make it, with the same settings: forwarder topics create"
+MAKES = {
+    "LARMOR_sampleEnv": f"{WITH_THESE} LARMOR --profile development",
+    "LARMOR_forwarderConfig": f"{WITH_THESE} LARMOR --profile development",
+    "forwarder_storage": f"{WITH_THESE} --service --profile development",
+    "mine": "make it: kafka-topics.sh --bootstrap-server d:4 --create --topic mine",
+}
+
+
+@pytest.mark.parametrize("topic", MAKES)
+def test_what_makes_a_topic(topic: str) -> None:
+    given = {"profile": ["development"], "output-broker": ["d:4"]}
+    settings = load({**given, "config-topic": ["LARMOR_forwarderConfig"]}, {})
+    assert what_makes(TopicSettings(settings.output, topic), settings) == MAKES[topic]
+
+
+def test_what_makes_a_topic_of_another_cluster() -> None:
+    settings = load({"output-broker": ["d:4"]}, {})
+    elsewhere = ClusterSettings(("e:5", "f:6"))
+    wanted = f"{WITH_THESE} LARMOR --output-broker e:5,f:6"
+    assert what_makes(TopicSettings(elsewhere, "LARMOR_alarms"), settings) == wanted
+    # Of the service is only the topic of this name that is in its own cluster.
+    assert what_makes(TopicSettings(elsewhere, "forwarder_config"), settings).startswith("make it: kafka-topics.sh")
 
 
 def test_profiles_and_flags_say_what_topics_are_like() -> None:
