@@ -43,6 +43,7 @@ def plan(arguments: Sequence[str]) -> tuple[suite.Plan, Path]:
         waveform_rate=given.waveform_rate or (100 if few else 1_000),
         f144_rate=_QUICK_RATES[0] if few else suite.F144_RATE,
         pva_rate=_QUICK_PVA_RATE if given.quick else suite.PVA_RATE,
+        latency_rates=given.rates or (_CAPROTO_RATES if given.ioc == "caproto" else suite.LATENCY_RATES),
         waveforms_f144_rates=(100,) if few else suite.WAVEFORMS_F144_RATES,
         hold_120hz_s=5.0 if given.quick else 60.0,
         seconds=given.seconds or (3.0 if given.quick else 10.0),
@@ -61,8 +62,8 @@ def main(arguments: Sequence[str]) -> int:
     finally:
         print(f"\n{report.save(results, folder)}\nsaved in {os.path.relpath(folder)}")
     # The search for the highest rate that holds begins with rates that don't, and an IOC merges arrays that it can't
-    # get rid of fast enough.
-    unjudged = [*results.sustained, *results.waveforms_f144]
+    # get rid of fast enough. Latency is measured up to rates that a small machine can't carry over pvAccess.
+    unjudged = [*results.sustained, *results.waveforms_f144, *results.latency]
     ours = [trial for trial in results.trials if trial.of_the_forwarder and trial not in unjudged]
     judged = [trial.verdict for trial in ours if trial.verdict is not None]
     clean = all(verdict.clean and verdict.lost_connecting == 0 for verdict in judged)

@@ -12,14 +12,16 @@ from benchmarks.trial import Trial, run
 from tests.support.epics import EpicsServer
 from tests.support.kafka import Broker
 
-Maker = Callable[[EpicsServer, Broker], Subject]
-SUBJECTS: dict[str, Maker] = {
-    "bare": lambda ioc, broker: Program("bare", ioc, broker),
+FORWARDERS: dict[str, Callable[[EpicsServer, Broker], Forwarder]] = {
     "forwarder": lambda ioc, broker: Forwarder(ioc.ca_address, broker),
     "forwarder f144": lambda ioc, broker: Forwarder(ioc.ca_address, broker, name="forwarder f144", schema="f144"),
     "forwarder PVA": lambda ioc, broker: Forwarder(
         ioc.ca_address, broker, name="forwarder PVA", pva_addresses=pva_address(ioc)
     ),
+}
+SUBJECTS: dict[str, Callable[[EpicsServer, Broker], Subject]] = {
+    "bare": lambda ioc, broker: Program("bare", ioc, broker),
+    **FORWARDERS,
     "stock": lambda ioc, broker: Program("stock", ioc, broker),
 }
 

@@ -1,10 +1,10 @@
-"""The results as a JSON file, a Markdown page and a plot."""
+"""The results as a JSON file, a Markdown page and plots."""
 
 import json
 from collections.abc import Sequence
 from pathlib import Path
 
-from benchmarks.plot import plot
+from benchmarks.plot import plot_cost, plot_latency, plot_memory
 from benchmarks.results import Results
 from benchmarks.targets import Check, checks
 from benchmarks.trial import Trial
@@ -13,12 +13,18 @@ _VERDICT = {True: "yes", False: "**NO**", None: "not measured"}
 
 
 def save(results: Results, folder: Path) -> str:
-    """Write all three; gives the Markdown."""
+    """Write all of it; gives the Markdown."""
     folder.mkdir(parents=True, exist_ok=True)
     text = markdown(results)
     (folder / "benchmarks.json").write_text(json.dumps(results.as_json(), indent=2) + "\n")
     (folder / "benchmarks.md").write_text(text)
-    plot(results, folder / "benchmarks.svg")
+    for draw, name, found in (
+        (plot_cost, "benchmarks.svg", results.scalars or results.stock),
+        (plot_latency, "latency.svg", results.latency),
+        (plot_memory, "memory.svg", results.memory),
+    ):
+        if found:
+            draw(results, folder / name)
     return text
 
 
@@ -38,11 +44,15 @@ def markdown(results: Results) -> str:
         ("f144 waveforms: 2,048 doubles", results.waveforms_f144),
         ("pvAccess: double, f142", results.pva),
         ("pvAccess, 120 Hz: the same, 100 PVs", results.pva_120hz),
+        ("Latency: double, f142", results.latency),
         ("Stock: ever more, until it falls behind", results.stock),
         ("Sustained: ever less, until it holds", results.sustained),
     ):
         if trials:
             parts.append(f"## {title}\n\n{_trials(trials)}")
+    if results.memory:
+        rows = [(one.subject, f"{one.pvs:,}", f"{one.rss_bytes / 1e6:.0f}") for one in results.memory]
+        parts.append(f"## Memory: PVs that keep their value\n\n{_table(('subject', 'PVs', 'RSS MB'), rows)}")
     return "\n".join(parts)
 
 

@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from benchmarks.connect_time import ConnectTime
+from benchmarks.memory import Memory
 from benchmarks.missing import Missing
 from benchmarks.trial import Trial
 
@@ -30,6 +31,8 @@ class Results:
     waveforms_f144: list[Trial] = field(default_factory=list)
     pva: list[Trial] = field(default_factory=list)
     pva_120hz: list[Trial] = field(default_factory=list)
+    latency: list[Trial] = field(default_factory=list)
+    memory: list[Memory] = field(default_factory=list)
     stock: list[Trial] = field(default_factory=list)
     sustained: list[Trial] = field(default_factory=list)
     connect: ConnectTime | None = None
@@ -40,7 +43,7 @@ class Results:
     @property
     def trials(self) -> list[Trial]:
         scalars = [*self.scalars, *self.scan, *self.f144, *self.pva, *self.pva_120hz]
-        return [*scalars, *self.waveforms, *self.waveforms_f144, *self.stock, *self.sustained]
+        return [*scalars, *self.latency, *self.waveforms, *self.waveforms_f144, *self.stock, *self.sustained]
 
     def stock_best(self) -> Trial | None:
         """Stock at the highest rate that it kept up with."""

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from confluent_kafka import KafkaException
 
-from benchmarks import connect_time, missing, pva_counting, rates
+from benchmarks import connect_time, memory, missing, pva_counting, rates
 from benchmarks.pvs import WAVEFORM_ELEMENTS, Pvs
 from benchmarks.results import Results
 from benchmarks.trial import Trial
@@ -20,7 +20,9 @@ PARTS = (
     "waveforms",
     "waveforms-f144",
     "stock",
+    "latency",
     "connect",
+    "memory",
     "missing",
     "sustained",
 )
@@ -34,6 +36,9 @@ F144_RATE = 50_000
 PVA_RATE = 10_000
 WAVEFORMS_F144_RATES = (6_110, 4_000, 2_000, 1_000)
 """Per second, from 100 MB/s downwards, until one is held."""
+LATENCY_RATES = (1_000, 5_000, 10_000, 20_000, 50_000)
+MEMORY_PVS = (0, 1_000, 5_000, 10_000, 20_000)
+BOTH_TRANSPORTS = ("forwarder", "forwarder PVA")
 HZ_120 = Pvs(100, beats=12, phases=1)
 
 Say = Callable[[str], None]
@@ -51,12 +56,14 @@ class Plan:
     f144_rate: int
     pva_rate: int
     waveforms_f144_rates: Sequence[int]
+    latency_rates: Sequence[int]
     seconds: float
     rounds: int
     quick: bool
     hold_s: float = 60.0
     hold_120hz_s: float = 60.0
     pvs: int = 10_000
+    memory_pvs: Sequence[int] = MEMORY_PVS
     missing_settle_s: float = 5.0
     missing_s: float = 20.0
 
@@ -123,6 +130,14 @@ def _pva_120hz(plan: Plan, broker: Broker, results: Results, say: Say) -> None:
         results.pva_120hz.append(_told(trial, say))
 
 
+def _latency(plan: Plan, broker: Broker, results: Results, say: Say) -> None:
+    subjects = BOTH_TRANSPORTS if plan.ioc == "epics" else BOTH_TRANSPORTS[:1]
+    for rate in plan.latency_rates:
+        pvs = Pvs.for_rate(rate)
+        for trial in rates.compare(broker, plan.ioc, pvs, subjects, seconds=plan.seconds, rounds=plan.rounds):
+            results.latency.append(_told(trial, say))
+
+
 def _stock(plan: Plan, broker: Broker, results: Results, say: Say) -> None:
     for trial in rates.stock_ramp(broker, plan.ioc, rates.STOCK_RATES, seconds=plan.seconds):
         results.stock.append(_told(trial, say))
@@ -137,6 +152,13 @@ def _sustained(plan: Plan, broker: Broker, results: Results, say: Say) -> None:
 def _connect(plan: Plan, broker: Broker, results: Results, say: Say) -> None:
     results.connect = connect_time.measure(broker, plan.ioc, plan.pvs)
     say(f"  {results.connect}")
+
+
+def _memory(plan: Plan, broker: Broker, results: Results, say: Say) -> None:
+    for name in BOTH_TRANSPORTS if plan.ioc == "epics" else BOTH_TRANSPORTS[:1]:
+        for count in plan.memory_pvs:
+            results.memory.append(memory.measure(broker, plan.ioc, name, count))
+            say(f"  {results.memory[-1]}")
 
 
 def _missing(plan: Plan, broker: Broker, results: Results, say: Say) -> None:
@@ -171,7 +193,9 @@ _RUN: dict[str, Callable[[Plan, Broker, Results, Say], None]] = {
     "waveforms": _waveforms,
     "waveforms-f144": _waveforms_f144,
     "stock": _stock,
+    "latency": _latency,
     "connect": _connect,
+    "memory": _memory,
     "missing": _missing,
     "sustained": _sustained,
 }

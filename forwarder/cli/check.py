@@ -8,7 +8,7 @@ import click
 
 from ..settings import table as t
 from . import exits
-from .options import INSTRUMENT, command, connection
+from .options import INSTRUMENT, OF_A_FORWARDER, command
 from .terminal import BAD, DOUBTFUL, FAINT, GOOD, Cell, Column, Styled, Terminal
 
 if TYPE_CHECKING:
@@ -21,15 +21,7 @@ _STYLES = {"ok": GOOD, "warning": DOUBTFUL, "failed": BAD, "not known": FAINT}
 @command(
     "check",
     (
-        *connection(
-            t.SERVICE_ID,
-            t.CONFIG_TOPIC,
-            t.STATUS_TOPIC,
-            t.STORAGE_TOPIC,
-            t.OUTPUT_BROKER,
-            t.ALLOWED_OUTPUT,
-            t.CREATE_TOPICS,
-        ),
+        *OF_A_FORWARDER,
         t.STATE_DIRECTORY,
         t.SPOOL_DIRECTORY,
         t.SPOOL_MAX_BYTES,

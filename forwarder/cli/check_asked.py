@@ -37,6 +37,6 @@ async def ask(
     if pvs:
         from ..tools import check_epics
 
-        with terminal.waiting("looking for the PVs"):
-            findings += await check_epics.check(settings, [check_epics.asked(pv) for pv in pvs], timeout_s)
+        with terminal.progress("looking for the PVs", "found") as show:
+            findings += await check_epics.check(settings, [check_epics.asked(pv) for pv in pvs], timeout_s, show)
     return findings

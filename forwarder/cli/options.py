@@ -35,6 +35,17 @@ def connection(*addresses: Setting[Any]) -> tuple[Setting[Any], ...]:
     return (*_OF_ALL, *addresses, t.KAFKA_CONFIG, *_SECURITY, *passwords, *files)
 
 
+OF_A_FORWARDER = connection(
+    t.SERVICE_ID,
+    t.CONFIG_TOPIC,
+    t.STATUS_TOPIC,
+    t.STORAGE_TOPIC,
+    t.OUTPUT_BROKER,
+    t.ALLOWED_OUTPUT,
+    t.CREATE_TOPICS,
+)
+"""What a command needs to know of a forwarder that runs, or is to: all its clusters and topics."""
+
 ADDRESS_HELP = (
     r"ADDRESS is [PROTOCOL+MECHANISM\user@]host[:port][,host[:port]][/topic], or //host[:port][/topic]; for a "
     "topic also its name alone, which is in the cluster of --output-broker. The port is 9092 if not given."

@@ -5,24 +5,14 @@ from typing import TYPE_CHECKING, Any, TextIO
 
 import click
 
-from ..settings import table as t
 from .group import LazyGroup
-from .options import INSTRUMENT, command, connection
+from .options import INSTRUMENT, OF_A_FORWARDER, command
 from .terminal import Terminal
 
 if TYPE_CHECKING:
     from ..model import Pattern, Stream
     from ..settings.load import Reading
 
-_SETTINGS = connection(
-    t.SERVICE_ID,
-    t.CONFIG_TOPIC,
-    t.STATUS_TOPIC,
-    t.STORAGE_TOPIC,
-    t.OUTPUT_BROKER,
-    t.ALLOWED_OUTPUT,
-    t.CREATE_TOPICS,
-)
 _SCHEMA, _PROTOCOL = "f144", "ca"
 
 _PATTERNS = click.Argument(["patterns"], metavar="[PATTERN]...", nargs=-1)
@@ -94,7 +84,7 @@ def streams() -> None:
 
 @command(
     "list",
-    _SETTINGS,
+    OF_A_FORWARDER,
     """
 forwarder streams list --instrument LARMOR --profile production
 forwarder streams list 'IN:LARMOR:CS:*' --instrument LARMOR --format csv > blocks.csv
@@ -124,7 +114,7 @@ def list_(
 
 @command(
     "add",
-    _SETTINGS,
+    OF_A_FORWARDER,
     """
 forwarder streams add IN:LARMOR:CS:SB:TEMP1 --topic LARMOR_sampleEnv --instrument LARMOR --profile production
 forwarder streams add --file pvs.txt --schema f142 --topic LARMOR_sampleEnv --instrument LARMOR
@@ -147,7 +137,7 @@ def add(
 
 @command(
     "replace",
-    _SETTINGS,
+    OF_A_FORWARDER,
     """
 forwarder streams replace --file all.csv --instrument LARMOR --profile production
 forwarder streams replace --file old-forwarder.json --instrument LARMOR --yes
@@ -170,7 +160,7 @@ def replace(
 
 @command(
     "remove",
-    _SETTINGS,
+    OF_A_FORWARDER,
     """
 forwarder streams remove IN:LARMOR:CS:SB:TEMP1 --instrument LARMOR --profile production
 forwarder streams remove 'IN:LARMOR:*' --schema f142 --instrument LARMOR --yes
@@ -199,7 +189,7 @@ def remove(
 
 @command(
     "clear",
-    _SETTINGS,
+    OF_A_FORWARDER,
     """
 forwarder streams clear --instrument LARMOR --profile production
 forwarder streams clear --instrument LARMOR --yes

@@ -2,7 +2,8 @@
 
 import asyncio
 import difflib
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Sequence
 
 from ..commands import parse
 from ..encode import SCHEMAS
@@ -23,6 +24,7 @@ from .terminal import BAD, DOUBTFUL, FAINT, GOOD, Styled, Terminal, count_of
 _ASKED_FROM = 2
 """Closing so many streams is asked for first."""
 _SHOWN = 20
+_SHOWN_EVERY_S = 0.25
 
 
 def order(
@@ -68,8 +70,8 @@ class _Order:
             if not self._timeout_s:
                 self._terminal.note(f"sent to {sent.topic}[{sent.partition}]@{sent.offset}; not waited for")
                 return exits.DONE
-            with self._terminal.waiting("waiting for the forwarder to confirm"):
-                verdict, after = await self._wait(forwarder, sent, before)
+            with self._terminal.progress("waiting for the forwarder to confirm", "s") as show:
+                verdict, after = await self._wait(forwarder, sent, before, show)
             return self._say(sent, verdict, known, before, after)
 
     def _ask(self, known: Sequence[Stream] | None, sure: bool) -> None:
@@ -85,8 +87,11 @@ class _Order:
         if many and not sure:
             self._terminal.confirm(what, otherwise="give --yes")
 
-    async def _wait(self, forwarder: Remote, sent: Sent, before: Status | None) -> tuple[Verdict, Status | None]:
+    async def _wait(
+        self, forwarder: Remote, sent: Sent, before: Status | None, show: Callable[[float, float], None]
+    ) -> tuple[Verdict, Status | None]:
         newest = before
+        showing = asyncio.create_task(self._show_time(show), name="time")
         try:
             async with asyncio.timeout(self._timeout_s):
                 async for newest in forwarder.statuses():
@@ -95,7 +100,16 @@ class _Order:
                         return verdict, newest
         except TimeoutError:
             pass
+        finally:
+            showing.cancel()
+            await asyncio.gather(showing, return_exceptions=True)
         return Verdict(Outcome.PENDING), newest
+
+    async def _show_time(self, show: Callable[[float, float], None]) -> None:
+        begin = time.monotonic()
+        while True:
+            show(time.monotonic() - begin, self._timeout_s)
+            await asyncio.sleep(_SHOWN_EVERY_S)
 
     def _say(
         self, sent: Sent, verdict: Verdict, known: Sequence[Stream] | None, before: Status | None, after: Status | None

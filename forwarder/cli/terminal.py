@@ -8,13 +8,14 @@ import os
 import shutil
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 import click
 
 if TYPE_CHECKING:
     from rich.console import Console
+    from rich.progress import Progress
     from rich.text import Text
 
 
@@ -43,6 +44,8 @@ class Terminal:
         """`color` is auto, always or never."""
         self.draws = _draws(color, sys.stdout.isatty())
         self._draws_notes = _draws(color, sys.stderr.isatty())
+        self.is_read_live = sys.stdout.isatty()
+        """Whether answers are seen as they come, and do not go to a file or a pipe."""
         self.is_interactive = sys.stdin.isatty() and sys.stderr.isatty()
         self._consoles: dict[bool, Console] = {}
 
@@ -92,6 +95,28 @@ class Terminal:
         with self.console(notes=True).status(text, spinner="dots", spinner_style=FAINT) as status:
             yield lambda other: status.update(other)
 
+    @contextmanager
+    def progress(self, text: str, of: str) -> Iterator[Callable[[float, float], None]]:
+        """Show how far something has come whose end is known, where somebody can see it.
+
+        What is given is told how much is done, and of how much, and draws a bar from then on; `of` is what is counted.
+        """
+        if not self._draws_notes:
+            yield lambda _done, _total: None
+            return
+        with ExitStack() as shown:
+            bar: Progress | None = None
+
+            def show(done: float, total: float) -> None:
+                nonlocal bar
+                if bar is None:
+                    bar = self._bar(of)
+                    bar.add_task(text, completed=int(done), total=total)
+                    shown.enter_context(bar)
+                bar.update(bar.task_ids[0], completed=done, total=total, refresh=True)
+
+            yield show
+
     def confirm(self, what: str, *, otherwise: str) -> None:
         """Ask whether to go on, after what that would do; ends the command if not.
 
@@ -107,6 +132,24 @@ class Terminal:
             self.console(notes=notes).print(text, style=style, markup=False, soft_wrap=True)
         else:
             click.echo(text, err=notes)
+
+    def _bar(self, of: str) -> "Progress":
+        from rich.progress import BarColumn, Progress, TextColumn
+
+        columns = (
+            TextColumn("{task.description}", markup=False),
+            BarColumn(),
+            TextColumn(f"{{task.completed:,.0f}} of {{task.total:,.10g}} {of}", markup=False),
+        )
+        # Answers go where they always do: rich would send them to stderr, too.
+        return Progress(
+            *columns,
+            console=self.console(notes=True),
+            auto_refresh=False,
+            transient=True,
+            redirect_stdout=False,
+            redirect_stderr=False,
+        )
 
     def _drawn(self, columns: Sequence[Column], rows: Sequence[Sequence[Cell]], notes: bool) -> None:
         from rich.box import SIMPLE_HEAD

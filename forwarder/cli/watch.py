@@ -46,7 +46,8 @@ def watch(reading: "Reading", terminal: Terminal, topics: Sequence[str], begin: 
     decoded is one line that says why. Times are UTC.
     """
     from ..tools.following import start
-    from .watch_shown import Options, show
+    from .watch_options import Options
+    from .watch_shown import show
 
     try:
         where = start(begin)

@@ -6,8 +6,7 @@ import os
 import sys
 from collections import deque
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -20,6 +19,8 @@ from ..tools.sighting import Sighting, Tally, Wanted, sight
 from . import exits
 from .plot import Point, draw
 from .terminal import BAD, DOUBTFUL, FAINT, GOOD, Column, Styled, Terminal, count_of
+from .watch_options import Options
+from .watch_progress import Progress
 
 if TYPE_CHECKING:
     from rich.live import Live
@@ -32,19 +33,6 @@ _PLOTTED_POINTS = 20_000
 _PLOT_HEIGHT = 10
 _DRAWN_EVERY_S = 0.25
 _STYLE = {"NO_ALARM": GOOD, "OK": GOOD, "MINOR": DOUBTFUL, "MAJOR": BAD, "INVALID": "magenta"}
-
-
-@dataclass(frozen=True, slots=True)
-class Options:
-    """What to show, and until when."""
-
-    until_end: bool = False
-    pvs: Sequence[str] = ()
-    schemas: Sequence[str] = ()
-    count: int | None = None
-    as_json: bool = False
-    plot: bool = False
-    quiet: bool = False
 
 
 class _View(Protocol):
@@ -89,23 +77,26 @@ async def _watch(
         while True:
             await asyncio.sleep(_DRAWN_EVERY_S)
             view.refresh()
+            progress.show()
 
-    refreshing = asyncio.create_task(refresh(), name="refresh")
-    try:
-        async with Following(topics, begin, until_end=options.until_end, trouble=trouble) as following:
-            async for batch in following.batches():
-                for record in batch:
-                    sighting = sight(record)
-                    if sighting in wanted:
-                        tally.add(sighting)
-                        view.take(sighting)
-                        if tally.messages == options.count:
-                            return
-                # A long backlog must not keep Ctrl-C and the drawing from their turn.
-                await asyncio.sleep(0)
-    finally:
-        refreshing.cancel()
-        await asyncio.gather(refreshing, return_exceptions=True)
+    following = Following(topics, begin, until_end=options.until_end, trouble=trouble)
+    with Progress(terminal, following, tally, options) as progress:
+        refreshing = asyncio.create_task(refresh(), name="refresh")
+        try:
+            async with following:
+                async for batch in following.batches():
+                    for record in batch:
+                        sighting = sight(record)
+                        if sighting in wanted:
+                            tally.add(sighting)
+                            view.take(sighting)
+                            if tally.messages == options.count:
+                                return
+                    # A long backlog must not keep Ctrl-C and the drawing from their turn.
+                    await asyncio.sleep(0)
+        finally:
+            refreshing.cancel()
+            await asyncio.gather(refreshing, return_exceptions=True)
 
 
 def summarise(terminal: Terminal, tally: Tally) -> None:
@@ -134,7 +125,7 @@ def summarise(terminal: Terminal, tally: Tally) -> None:
 
 def _view(terminal: Terminal, options: Options, topics: int) -> _View:
     if options.quiet:
-        return _Quiet(terminal)
+        return _Nothing()
     if options.as_json:
         return _Json()
     return _Plot(terminal) if options.plot else _Lines(terminal, with_topic=topics > 1)
@@ -149,24 +140,6 @@ class _Nothing:
 
     def close(self) -> None:
         pass
-
-
-class _Quiet:
-    """Only how many there were so far, where somebody can see it."""
-
-    def __init__(self, terminal: Terminal) -> None:
-        self._shown = ExitStack()
-        self._show = self._shown.enter_context(terminal.waiting("reading"))
-        self._count = 0
-
-    def take(self, sighting: Sighting) -> None:
-        self._count += 1
-
-    def refresh(self) -> None:
-        self._show(count_of(self._count, "message"))
-
-    def close(self) -> None:
-        self._shown.close()
 
 
 class _Json(_Nothing):

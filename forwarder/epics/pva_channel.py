@@ -1,6 +1,14 @@
 """The life of one PV that is read over pvAccess: its states, and the only moves between them."""
 
+from collections.abc import Callable
 from enum import Enum, auto
+
+from p4p import Value as Fields
+from p4p.client.raw import Subscription as Monitor
+
+from forwarder.epics.interface import Listener
+
+from .pva_reader import Reader
 
 
 class State(Enum):
@@ -48,3 +56,51 @@ def after(state: State, event: Event) -> State:
         return _MOVES[state, event]
     except KeyError:
         raise IllegalMove(f"{event.name} while {state.name}") from None
+
+
+class Channel:
+    """One PV, as the client sees it."""
+
+    __slots__ = (
+        "backlog",
+        "ever_connected",
+        "failures",
+        "listener",
+        "monitor",
+        "pop",
+        "reader",
+        "rest_until",
+        "state",
+        "subscribed_at",
+        "take",
+        "wanted_at",
+    )
+
+    def __init__(self, listener: Listener, now: float) -> None:
+        self.listener = listener
+        self.state = State.SEARCHING
+        self.monitor: Monitor | None = None
+        self.pop: Callable[[], Fields | Exception | None] = nothing
+        self.take: Callable[[Fields], None] = ignore
+        """What is to be done with a value."""
+        self.reader: Reader | None = None
+        """While it is subscribed."""
+        self.backlog = 0
+        """Values that were taken since its queue was last seen empty, or counted as full."""
+        self.ever_connected = False
+        self.failures = 0
+        """How often in a row its subscription was ended by the server."""
+        self.wanted_at = now
+        self.subscribed_at = now
+        self.rest_until = 0.0
+
+    def happened(self, event: Event) -> None:
+        self.state = after(self.state, event)
+
+
+def nothing() -> None:
+    """For a channel without a subscription: its queue is empty."""
+
+
+def ignore(_: Fields) -> None:
+    """For a channel that nobody wants any more."""

@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 
@@ -39,6 +39,8 @@ class _Listener:
     """Waits for the first update of one PV over one transport."""
 
     channel: str
+    heard: Callable[[str], None]
+    """Is told the PV's name with each value."""
     alarm_message: str = ""
     wants_description: bool = False
     server: str = ""
@@ -57,6 +59,7 @@ class _Listener:
     def update(self, value: Value, time_ns: int, status: int, severity: int) -> None:
         self.time_ns, self.severity = time_ns, severity
         self.answered.set()
+        self.heard(self.channel)
 
     def failed(self, error: Exception) -> None:
         self.problem = str(error)
@@ -69,17 +72,33 @@ class _Listener:
         pass
 
 
-async def check(settings: Settings, pvs: Sequence[Asked], timeout_s: float) -> list[Finding]:
-    """One finding a PV: over which transports it is found, and what it is there."""
+async def check(
+    settings: Settings, pvs: Sequence[Asked], timeout_s: float, show: Callable[[int, int], None]
+) -> list[Finding]:
+    """One finding a PV: over which transports it is found, and what it is there.
+
+    `show` is told how many PVs are found over any of them, and of how many.
+    """
     found: dict[Transport, dict[str, _Listener]] = {}
     problems: dict[Transport, str] = {}
     clients: dict[Transport, Client] = {
         Transport.CA: ChannelAccess(settings.ca, timeout_s),
         Transport.PVA: PvAccess(settings.pva, timeout_s),
     }
+    total = len({pv.name for pv in pvs})
+    names_heard: set[str] = set()
+
+    def heard(name: str) -> None:
+        if name not in names_heard:
+            names_heard.add(name)
+            show(len(names_heard), total)
+
+    show(0, total)
     wanted = {each: [pv.name for pv in pvs if each in pv.transports] for each in clients}
     looks = [
-        _look(clients[each], names, timeout_s, found.setdefault(each, {})) for each, names in wanted.items() if names
+        _look(clients[each], [_Listener(name, heard) for name in names], timeout_s, found.setdefault(each, {}))
+        for each, names in wanted.items()
+        if names
     ]
     for each, answer in zip(found, await asyncio.gather(*looks, return_exceptions=True), strict=True):
         if isinstance(answer, OSError):
@@ -89,14 +108,14 @@ async def check(settings: Settings, pvs: Sequence[Asked], timeout_s: float) -> l
     return [_finding(pv, {each: found[each].get(pv.name) for each in pv.transports}, problems) for pv in pvs]
 
 
-async def _look(client: Client, names: Iterable[str], timeout_s: float, found: dict[str, _Listener]) -> None:
+async def _look(client: Client, listeners: Iterable[_Listener], timeout_s: float, found: dict[str, _Listener]) -> None:
     """Raises OSError where no socket is to be had."""
     await client.start()
     running = asyncio.create_task(client.run(), name="EPICS client")
     try:
-        for name in names:
-            found[name] = _Listener(name)
-            client.subscribe(found[name])
+        for listener in listeners:
+            found[listener.channel] = listener
+            client.subscribe(listener)
         with suppress(TimeoutError):
             async with asyncio.timeout(timeout_s):
                 await asyncio.gather(*(each.answered.wait() for each in found.values()))

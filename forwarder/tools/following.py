@@ -16,6 +16,8 @@ _WAIT_MS = 500
 _AGAIN_S = 1.0
 _BATCHES = 4
 """How many answers of brokers may wait for whoever shows them."""
+_AT_A_TIME = 2_000
+"""An answer may hold so many messages that it takes seconds to show them."""
 
 
 class Place(Enum):
@@ -75,7 +77,21 @@ class Following:
         self._until_end = until_end
         self._trouble = trouble
         self._opened = AsyncExitStack()
+        self._known: dict[TopicReader, int] = {}
+        self._left: dict[TopicReader, int] = {}
+        self._waiting = 0
+        """Messages that are read and wait to be taken."""
         self._queue: asyncio.Queue[Sequence[Record] | ForwarderError | None] = asyncio.Queue(_BATCHES)
+
+    @property
+    def known(self) -> int:
+        """Offsets from where it began to what was the end of the topics then."""
+        return sum(self._known.values())
+
+    @property
+    def read(self) -> int:
+        """How many of these are done: their message has been taken, or there is none."""
+        return self.known - sum(self._left.values()) - self._waiting
 
     async def __aenter__(self) -> "Following":
         tasks: list[asyncio.Task[None]] = []
@@ -98,7 +114,10 @@ class Following:
         await self._opened.aclose()
 
     async def batches(self) -> AsyncIterator[Sequence[Record]]:
-        """What the topics hold, in order within each partition. Raises TopicTrouble, and KafkaAway at the start."""
+        """What the topics hold, in order within each partition, a few thousand messages at most at a time.
+
+        Raises TopicTrouble, and KafkaAway at the start.
+        """
         left = len(self._topics)
         while left:
             found = await self._queue.get()
@@ -107,25 +126,35 @@ class Following:
             if found is None:
                 left -= 1
             else:
-                yield found
+                for first in range(0, len(found), _AT_A_TIME):
+                    part = found[first : first + _AT_A_TIME]
+                    yield part
+                    self._waiting -= len(part)
 
     async def _follow(self, topic: TopicReader) -> None:
         try:
             ends = await topic.offsets(LATEST)
             positions = await _first(topic, self._begin, ends)
+            self._known[topic] = self._left[topic] = _distance(positions, ends)
             if self._begin.place is Place.TAIL:
                 backlog, positions = await _tail(topic, positions, ends, self._begin.number)
-                await self._queue.put(backlog)
+                self._left[topic] = 0
+                await self._pass_on(backlog)
             while not self._until_end or any(positions[each] < end for each, end in ends.items()):
                 records, positions = await self._fetch(topic, positions)
                 if self._until_end:
                     records = [each for each in records if each.offset < ends[each.partition]]
                     positions = {each: min(offset, ends[each]) for each, offset in positions.items()}
+                self._left[topic] = _distance(positions, ends)
                 if records:
-                    await self._queue.put(records)
+                    await self._pass_on(records)
             await self._queue.put(None)
         except ForwarderError as error:
             await self._queue.put(error)
+
+    async def _pass_on(self, records: Sequence[Record]) -> None:
+        self._waiting += len(records)
+        await self._queue.put(records)
 
     async def _fetch(self, topic: TopicReader, positions: dict[int, int]) -> tuple[list[Record], dict[int, int]]:
         away = ""
@@ -170,3 +199,8 @@ async def _tail(
         reading = {each: offset for each, offset in reading.items() if offset < ends[each]}
     found.sort(key=lambda record: record.time_ms)
     return found[len(found) - count if count < len(found) else 0 :], dict(ends)
+
+
+def _distance(positions: dict[int, int], ends: dict[int, int]) -> int:
+    """Offsets from these positions to the ends."""
+    return sum(max(ends[each] - offset, 0) for each, offset in positions.items())

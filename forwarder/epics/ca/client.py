@@ -309,6 +309,7 @@ class ChannelAccess:
         last = time.monotonic()
         while True:
             await self._search_is_due()
+            await self._search_socket.mend()
             now = time.monotonic()
             # No more is saved up than a tick may send, or than a single datagram to each address of a long list needs.
             most = float(max(min(rate, _DATAGRAMS_PER_TICK), len(self._addresses)))

@@ -90,11 +90,18 @@ class SearchSocket(asyncio.DatagramProtocol):
         """Datagrams sent."""
         self._found = found
         self._transport: asyncio.DatagramTransport | None = None
+        self._is_deaf = False
 
     async def open(self) -> None:
         """Raises OSError when no UDP socket is to be had."""
         loop = asyncio.get_running_loop()
         await loop.create_datagram_endpoint(lambda: self, local_addr=("0.0.0.0", 0), allow_broadcast=True)
+
+    async def mend(self) -> None:
+        """Have another socket if nothing more comes by this one. Raises OSError when none is to be had."""
+        if self._is_deaf:
+            await self.open()
+            log.debug("searching by another socket, as the one before had failed")
 
     def send(self, datagrams: Iterable[bytes], addresses: Iterable[tuple[str, int]]) -> None:
         """Send each datagram to each address."""
@@ -110,8 +117,14 @@ class SearchSocket(asyncio.DatagramProtocol):
             self._transport.close()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self.close()
         # uvloop's and asyncio's own transports are not all subclasses of the class they implement.
         self._transport = cast("asyncio.DatagramTransport", transport)
+        self._is_deaf = False
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        if exc is not None:
+            self._is_deaf = True
 
     def datagram_received(self, data: bytes, addr: tuple[str, int]) -> None:
         read_answers(data, addr[0], self._found)
@@ -119,3 +132,6 @@ class SearchSocket(asyncio.DatagramProtocol):
     def error_received(self, exc: Exception) -> None:
         # ICMP says that nothing listens at one address of the list; it may later, so the search goes on.
         log.debug("searching: %s", exc)
+        # After this one, which is Windows' for the same, asyncio may never read the socket again (CPython gh-127057).
+        if isinstance(exc, ConnectionResetError):
+            self._is_deaf = True

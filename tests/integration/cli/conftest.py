@@ -11,6 +11,7 @@ from tests.support.kafka import Broker
 
 DATABASE = """
 record(ai, "CLI:WARM") { field(VAL, "290.5") field(PINI, "YES") field(EGU, "K") }
+record(calc, "CLI:MOVES") { field(SCAN, ".1 second") field(CALC, "A:=A+0.1;SIN(A)") field(PREC, "3") }
 record(waveform, "CLI:SPECTRUM") { field(FTVL, "LONG") field(NELM, "8") field(PINI, "YES") }
 """
 

@@ -4,6 +4,7 @@ import asyncio
 import logging
 import socket
 import time
+from collections.abc import Callable
 from itertools import pairwise
 
 import caproto
@@ -46,6 +47,53 @@ def test_a_refused_server_is_used_as_soon_as_it_listens(run: Run[None]) -> None:
             async with tcp_server(well, port):
                 await until(lambda: recorder.values == [1.5])
                 assert recorder.story == ["connected", "update"]
+
+    run(main())
+
+
+class DeafTransport(asyncio.DatagramTransport):
+    """Sends as far as one can see, and nothing ever comes by it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.sent = 0
+        self.closed = False
+
+    def sendto(self, data: bytes, addr: object = None) -> None:
+        self.sent += 1
+
+    def close(self) -> None:
+        self.closed = True
+
+
+RESET = ConnectionResetError(10054, "An existing connection was forcibly closed by the remote host")
+DEAFENING = {
+    "a refusal on Windows": lambda protocol: protocol.error_received(RESET),
+    "the end of it": lambda protocol: protocol.connection_lost(OSError("fatal")),
+}
+
+
+@pytest.mark.parametrize("deafen", DEAFENING.values(), ids=DEAFENING)
+def test_a_search_socket_that_is_deaf_is_replaced(
+    run: Run[None], deafen: Callable[[asyncio.DatagramProtocol], None]
+) -> None:
+    async def main() -> None:
+        async with (
+            tcp_server(well) as server,
+            answering_searches(server.port) as searches,
+            channel_access(searches.address) as client,
+        ):
+            deaf, protocol = DeafTransport(), client._search_socket
+            protocol.connection_made(deaf)
+            # Where hosts that refuse are no harm to the socket.
+            protocol.error_received(ConnectionRefusedError(111, "Connection refused"))
+            recorder = Recorder("PV")
+            client.subscribe(recorder)
+            await until(lambda: deaf.sent >= 2)
+            assert (recorder.heard, deaf.closed) == ([], False)
+            deafen(protocol)
+            await until(lambda: recorder.values == [1.5])
+            assert deaf.closed
 
     run(main())
 

@@ -1,5 +1,7 @@
 """What commands print, with and without a terminal."""
 
+import re
+
 import click
 import pytest
 
@@ -23,6 +25,8 @@ def test_a_pipe_gets_plain_text(capsys: pytest.CaptureFixture[str]) -> None:
     terminal.note("a note", BAD)
     with terminal.waiting("for nothing"):
         pass
+    with terminal.progress("reading", "messages") as show:
+        show(1, 2)
     said = capsys.readouterr()
     assert said.out.splitlines() == ["PV             count", "IN:DEMO:TEMP1      7", "X                123", "bad"]
     assert said.err == "a note\n"
@@ -36,6 +40,25 @@ def test_a_terminal_gets_colours(capsys: pytest.CaptureFixture[str]) -> None:
     assert "\x1b[31m  123\x1b[0m" in said
     assert "\x1b[31mbad [bold]\x1b[0m" in said
     assert "IN:DEMO:TEMP1" in said
+
+
+def test_a_bar_says_how_much_of_how_much(capsys: pytest.CaptureFixture[str]) -> None:
+    with Terminal("always").progress("reading [all]", "messages") as show:
+        click.echo("an answer")
+        show(1234.4, 2_000_000)
+        click.echo("another")
+    said = capsys.readouterr()
+    drawn = click.unstyle(said.err)
+    assert "reading [all] ━" in drawn
+    assert set(re.findall(r"[\d,]+ of [\d,]+ \w+", drawn)) == {"1,234 of 2,000,000 messages"}
+    assert said.err.endswith("\x1b[?25h\r\x1b[1A\x1b[2K"), "it is gone, and the cursor is back"
+    assert said.out == "an answer\nanother\n"
+
+
+def test_what_never_begins_has_no_bar(capsys: pytest.CaptureFixture[str]) -> None:
+    with Terminal("always").progress("reading", "messages"):
+        pass
+    assert capsys.readouterr().err == ""
 
 
 def test_a_narrow_terminal_loses_nothing(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:

@@ -16,7 +16,7 @@ from p4p import Type, Value
 from p4p.client.raw import Cancelled, Disconnected, Finished, RemoteError
 from p4p.nt import NTEnum, NTScalar
 
-from forwarder.epics import p4p_client
+from forwarder.epics import p4p_client, pva_taking
 from forwarder.epics.p4p_client import PvAccess
 from forwarder.epics.pva_channel import Event, IllegalMove, State, after
 from forwarder.model import ChannelType, ValueType
@@ -619,8 +619,8 @@ def test_a_queue_that_is_never_seen_empty_is_counted_while_that_lasts(run: Run[N
 def test_what_waits_for_too_long_in_too_many_queues_is_left_out_and_counted(
     run: Run[None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(p4p_client, "_LONGEST_BEHIND_S", 0.05)
-    monkeypatch.setattr(p4p_client, "_MANY_WAITING", 2 * 1000)
+    monkeypatch.setattr(pva_taking, "_LONGEST_BEHIND_S", 0.05)
+    monkeypatch.setattr(pva_taking, "_MANY_WAITING", 2 * 1000)
 
     async def main() -> None:
         async with client(queue_size=1000) as (pv_access, context):
