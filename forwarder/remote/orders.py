@@ -9,9 +9,9 @@ from streaming_data_types.fbschemas.forwarder_config_update_fc00.UpdateType impo
 from streaming_data_types.forwarder_config_update_fc00 import StreamInfo, serialise_fc00
 
 from ..commands.limits import DEFAULT
+from ..commands.names import topic_of
 from ..errors import BadCommand
 from ..model import Add, Command, Exit, Pattern, Remove, RemoveAll, Replace, Stream, Transport
-from .listing import topic_of
 
 
 class Dialect(Enum):
