@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from typing import NamedTuple
 
 MOST_PVS = 100_000
-_RECORD = re.compile(r"[A-Za-z0-9_:;<>\[\]+-]{1,200}", re.ASCII)
+_RECORD = re.compile(r"[A-Za-z0-9_:;<>{}/\[\]+-]{1,200}", re.ASCII)
 _FIELD = re.compile(r"[A-Z][A-Z0-9_]{0,30}", re.ASCII)
 _NUMBER = re.compile(r"[0-9.+-]+(?:[eE][+-]?[0-9]+)?", re.ASCII)
 

@@ -5,7 +5,7 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from forwarder.errors import ForwarderError
 from forwarder.model import Stream, Transport
@@ -45,14 +45,13 @@ class Memory:
             loaded: Any = json.loads(self.path.read_text(encoding="utf-8"))
             if loaded["version"] != _VERSION:
                 raise ValueError(f"version {loaded['version']!r}, where {_VERSION} is expected")
-            announced = frozenset(
-                Stream(channel, Transport[transport], schema, topic, broker)
-                for channel, transport, schema, topic, broker in loaded["announced"]
-            )
+            announced = cast("list[tuple[str, str, str, str, str]]", loaded["announced"])
             # What the sources of another instrument said is of no use; what was announced for it is still to go.
-            said = loaded["said"] if loaded["of"] == self._of else {}
+            said = cast("dict[str, list[str]]", loaded["said"] if loaded["of"] == self._of else {})
             return Remembered(
-                announced, bool(loaded["settled"]), {Source(name): tuple(map(str, pvs)) for name, pvs in said.items()}
+                frozenset(Stream(channel, Transport[name], *more) for channel, name, *more in announced),
+                bool(loaded["settled"]),
+                {Source(name): tuple(pvs) for name, pvs in said.items()},
             )
         except FileNotFoundError:
             return None

@@ -29,7 +29,7 @@ class Builder(Common):
             broker = output.brokers[0]
         else:
             broker = ""
-            self._derive(t.OUTPUT_BROKER, "", "not given: topics name no cluster")
+            self._derive(t.OUTPUT_BROKER, ",".join(output.brokers), "not given, so that topics do not name it")
         forwarder = v.get(t.SERVICE_ID) if v.is_set_above(t.SERVICE_ID, Rank.PROFILE) else None
         if forwarder is None:
             self._derive(t.SERVICE_ID, "", "not given: the one that reads config-topic")

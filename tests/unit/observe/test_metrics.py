@@ -4,6 +4,7 @@ import re
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
@@ -11,7 +12,8 @@ from prometheus_client.parser import text_string_to_metric_families
 from forwarder.observe.exposition import Metrics
 from forwarder.observe.histogram import Histogram, Lags
 from forwarder.observe.measured import ClusterOf, Condition, Measured, MessagesOf, PvsOf
-from forwarder.observe.metrics import METRICS, Kind, Metric
+from forwarder.observe.metric import Kind, Metric
+from forwarder.observe.metrics import METRICS
 from tests.support.prometheus import promtool
 
 PAGE = Path(__file__).parents[3] / "docs/reference/metrics.md"
@@ -72,7 +74,7 @@ def measured(histogram: Histogram | None = None) -> Measured:
 
 
 def scraped(measured: Measured, accept: str = "") -> tuple[str, str]:
-    body, content_type = Metrics(lambda: measured).exposition(accept)
+    body, content_type = Metrics(lambda _: measured, METRICS).exposition(accept)
     return body.decode(), content_type
 
 
@@ -83,7 +85,7 @@ def values(text: str) -> dict[tuple[str, tuple[tuple[str, str], ...]], float]:
 
 
 @pytest.mark.parametrize("metric", METRICS, ids=lambda metric: metric.name)
-def test_a_name_says_the_kind_and_a_base_unit(metric: Metric) -> None:
+def test_a_name_says_the_kind_and_a_base_unit(metric: Metric[Any]) -> None:
     assert re.fullmatch(r"[a-z][a-z_]*[a-z]", metric.name)
     assert metric.name.endswith("_total") == (metric.kind is Kind.COUNTER)
     assert not re.search(r"(_ms|_us|_ns|_milliseconds|_minutes|_kb|_mb|_percent|_s)(_total)?$", metric.name)
