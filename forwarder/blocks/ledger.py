@@ -152,8 +152,9 @@ class Ledger:
                 del self._awaited[key_of(each)]
 
     def look(self, now: float) -> bool:
-        """Whether time alone has made something due: a change that does not show, or another attempt."""
-        due = False
+        """Whether time alone has made something due: a change that does not show, another attempt, or forgetting."""
+        self._forget(now)
+        due = self.unsaved
         if self._alive:
             for key in [key for key, each in self._awaited.items() if now >= each.until]:
                 self.unconfirmed["add" if self._awaited.pop(key).served else "remove"] += 1
@@ -173,7 +174,6 @@ class Ledger:
             for key, stream in self._announced.items()
             if key not in self._wanted and not self._is_absent(key) and self._may_go(stream)
         ]
-        self._forget(now)
         return Plan(self._alone(remove), add)
 
     def removed(self, streams: Iterable[Stream], command: int, now: float) -> None:

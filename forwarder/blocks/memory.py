@@ -49,7 +49,7 @@ class Memory:
             # What the sources of another instrument said is of no use; what was announced for it is still to go.
             said = cast("dict[str, list[str]]", loaded["said"] if loaded["of"] == self._of else {})
             return Remembered(
-                frozenset(Stream(channel, Transport[name], *more) for channel, name, *more in announced),
+                frozenset(Stream(each[0], Transport[each[1]], each[2], each[3], each[4]) for each in announced),
                 bool(loaded["settled"]),
                 {Source(name): tuple(pvs) for name, pvs in said.items()},
             )

@@ -9,10 +9,11 @@ from dataclasses import dataclass
 
 from ..blocks.ledger import Ledger, Plan
 from ..blocks.memory import Memory, Remembered
+from ..blocks.removal import removal
 from ..errors import ForwarderError
 from ..faults import RepeatingFault
 from ..kafka.single import send_all
-from ..model import Add, Command, Pattern, Remove, Stream
+from ..model import Add, Command, Stream
 from ..pulse import Pulse
 from ..remote.orders import Dialect, messages
 from ..remote.verdict import Sent
@@ -28,7 +29,6 @@ _FIRST_LOOK_S = 5.0
 _AGAIN_S = (0.5, 5.0)
 """First and longest pause before what could not be sent is sent again."""
 _REMEMBERED_COMMANDS = 200
-RESULTS = ("sent", "failed", "refused", "unconfirmed")
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +114,7 @@ class Ordering:
         due = self._ledger.look(time.monotonic())
         if self._ledger.unconfirmed.total() > unconfirmed:
             self._unseen.occurred("what it was told does not show in its status; it is told again")
-        return self._news.is_set() or due
+        return self._news.is_set() or due or bool(self._unwritten.count)
 
     async def _settle(self) -> None:
         plan = self._ledger.plan(time.monotonic())
@@ -128,13 +128,8 @@ class Ordering:
 
     async def _send(self, plan: Plan) -> None:
         for streams in _chunks(plan.remove):
-            patterns = tuple(
-                Pattern(each.channel)
-                if self._dialect is Dialect.JSON
-                else Pattern(each.channel, each.schema, each.topic, each.broker or None)
-                for each in streams
-            )
-            await self._order("remove", Remove(patterns), streams, self._ledger.removed)
+            command = removal(streams, whole_channels=self._dialect is Dialect.JSON)
+            await self._order("remove", command, streams, self._ledger.removed)
         for streams in _chunks(plan.add):
             await self._order("add", Add(streams), streams, self._ledger.added)
 
