@@ -98,7 +98,7 @@ def prefix(text: str) -> str:
 
 def instrument(text: str) -> str:
     """What the names of an instrument's topics begin with."""
-    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9.-]{0,199}", text.strip()):
+    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,199}", text.strip()):
         raise ValueError("is no name of an instrument")
     return text.strip()
 

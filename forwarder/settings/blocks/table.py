@@ -23,7 +23,7 @@ INSTRUMENT = Setting(
     "instrument",
     parse.instrument,
     "What the names of its topics begin with: blocks go to INST_sampleEnv, the run log to INST_runLog.",
-    "letters, digits, dots and hyphens",
+    "letters, digits, dots, hyphens and underscores",
     "Instrument",
     metavar="INST",
 )

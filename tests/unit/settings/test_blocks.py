@@ -23,7 +23,8 @@ def test_the_machine_of_an_instrument(said: str, profile: str, broker: str) -> N
     assert (settings.profile, settings.prefix, settings.instrument) == (profile, "IN:LARMOR:", "LARMOR")
     assert settings.config_topic.topic == "LARMOR_forwarderConfig"
     assert settings.config_topic.cluster.brokers[0] == broker
-    assert settings.status_topic and settings.status_topic.topic == "forwarder_status", "one for all instruments"
+    assert settings.status_topic is not None
+    assert settings.status_topic.topic == "forwarder_status", "one for all instruments"
     assert settings.schema == "f142"
     assert (settings.broker, settings.forwarder) == ("", None)
     assert ("profile", profile, "the environment variable ISIS_INSTRUMENT") in [

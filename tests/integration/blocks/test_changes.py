@@ -1,0 +1,199 @@
+"""What is wanted on an instrument is in force in the forwarder within two seconds, and nothing else is touched."""
+
+import time
+from collections.abc import Callable
+
+import pytest
+from streaming_data_types.fbschemas.forwarder_config_update_fc00.UpdateType import UpdateType
+from streaming_data_types.forwarder_config_update_fc00 import Protocol, StreamInfo
+
+from forwarder.blocks.wanted import RUN_LOG
+from tests.integration.blocks.rig import IN_FORCE_WITHIN_S, REPAIRED_WITHIN_S, Site, blocks, missed
+from tests.support.block_server import BlockServer, packed
+from tests.support.consume import consume
+from tests.support.ioc import EpicsIoc
+from tests.support.kafka import Broker
+from tests.support.waiting import wait_until
+
+X, Y = "IN:X:", "IN:Y:"
+KEPT = f"{X}CS:SB:KEPT"
+
+
+@pytest.fixture
+def topic(kafka_broker: Broker, unique: Callable[[str], str]) -> str:
+    """Where an instrument's blocks go; its name is what stands before."""
+    name = f"X{unique('')[-40:]}sampleEnv"
+    kafka_broker.create_topic(name)
+    return name
+
+
+def test_a_change_is_in_force_in_time_and_an_unchanged_block_misses_nothing(
+    kafka_broker: Broker, unique: Callable[[str], str], ioc: EpicsIoc, topic: str
+) -> None:
+    site = Site(kafka_broker, unique, [ioc.ca_address])
+    instrument = topic.removesuffix("_sampleEnv")
+    with (
+        site.forwarder,
+        BlockServer(X, ["KEPT", "OLD"]) as server,
+        site.companion(server, X, instrument) as companion,
+    ):
+        site.wait_for(topic, blocks(X, "KEPT", "OLD"))
+        consume(kafka_broker.address, topic, lambda records: any(each.key == KEPT.encode() for each in records))
+        for names in (["KEPT", "NEW"], ["KEPT", "OLD", "OTHER"], ["KEPT"], ["OTHER", "KEPT", "NEW"]):
+            began = time.monotonic()
+            server.says(names)
+            site.wait_for(topic, blocks(X, *names), IN_FORCE_WITHIN_S)
+            assert time.monotonic() - began < IN_FORCE_WITHIN_S
+        new = f"{X}CS:SB:OTHER".encode()
+        came = sum(each.key == new for each in consume(kafka_broker.address, topic))
+        wait_until(lambda: sum(each.key == new for each in consume(kafka_broker.address, topic)) > came + 5)
+        values = site.values(topic, KEPT)
+        assert len(values) > 10
+        assert not missed(values)
+        assert companion.is_ready
+        assert companion.metrics.total("blocks_missing_streams") == 0
+        assert companion.metrics.total("blocks_changes_total", source="blocks") == 5
+
+
+def test_changes_that_were_missed_and_streams_that_are_lost_are_mended(
+    kafka_broker: Broker, unique: Callable[[str], str], ioc: EpicsIoc, topic: str
+) -> None:
+    site = Site(kafka_broker, unique, [ioc.ca_address], stores=False)
+    companion_flags = ("--no-archive",)
+    with site.forwarder, BlockServer(X, ["KEPT", "OLD"]) as server:
+        instrument = topic.removesuffix("_sampleEnv")
+        run_log = f"{instrument}_runLog"
+        kafka_broker.create_topic(run_log)
+        with site.companion(server, X, instrument, *companion_flags) as companion:
+            site.wait_for(topic, blocks(X, "KEPT", "OLD"))
+            companion.kill()
+            server.says(["KEPT", "NEW"])
+            companion.start()
+            site.wait_for(topic, blocks(X, "KEPT", "NEW"))
+            assert not missed(site.values(topic, KEPT))
+            site.wait_for(run_log, {f"{X}DAE:{name}" for name in RUN_LOG})
+            # Without its storage topic, it begins with nothing.
+            site.forwarder.kill()
+            site.forwarder.start()
+            site.wait_for(topic, blocks(X, "KEPT", "NEW"))
+            # A file that is gone: what only this instrument's process can have announced is still its own.
+            companion.stop()
+            companion.state_file.unlink()
+            server.says(["KEPT"])
+            companion.start()
+            site.wait_for(topic, blocks(X, "KEPT"))
+
+
+def test_two_instruments_and_a_person_share_a_forwarder(
+    kafka_broker: Broker, unique: Callable[[str], str], ioc: EpicsIoc, topic: str
+) -> None:
+    site = Site(kafka_broker, unique, [ioc.ca_address])
+    others = topic.replace("X", "Y", 1)
+    kafka_broker.create_topic(others)
+    x, y = (each.removesuffix("_sampleEnv") for each in (topic, others))
+    by_hand = StreamInfo("IN:X:MOT:MTR1", "f142", topic, Protocol.Protocol.CA, 0)
+    motor = {"IN:X:MOT:MTR1"}
+    with (
+        site.forwarder,
+        BlockServer(X, ["KEPT", "OLD"]) as server_x,
+        BlockServer(Y, ["KEPT", "OLD"]) as server_y,
+    ):
+        site.forwarder.order(UpdateType.ADD, [by_hand])
+        with site.companion(server_x, X, x) as companion_x, site.companion(server_y, Y, y) as companion_y:
+            site.wait_for(topic, motor | blocks(X, "KEPT", "OLD"))
+            site.wait_for(others, blocks(Y, "KEPT", "OLD"))
+            server_x.says([])
+            site.wait_for(topic, motor)
+            companion_y.stop()
+            companion_y.state_file.unlink()
+            server_y.says(["KEPT"])
+            server_x.says(["NEW"])
+            companion_y.start()
+            site.wait_for(others, blocks(Y, "KEPT"))
+            site.wait_for(topic, motor | blocks(X, "NEW"))
+            companion_x.stop()
+            assert not missed(site.values(topic, "IN:X:MOT:MTR1"))
+            assert not missed(site.values(others, f"{Y}CS:SB:KEPT"))
+
+
+def test_a_block_server_that_goes_says_junk_and_comes_back(
+    kafka_broker: Broker, unique: Callable[[str], str], ioc: EpicsIoc, topic: str
+) -> None:
+    site = Site(kafka_broker, unique, [ioc.ca_address])
+    instrument = topic.removesuffix("_sampleEnv")
+    with (
+        site.forwarder,
+        BlockServer(X, ["KEPT", "OLD"]) as server,
+        site.companion(server, X, instrument) as companion,
+    ):
+        site.wait_for(topic, blocks(X, "KEPT", "OLD"))
+        server.kill()
+        wait_until(lambda: "is disconnected" in str(companion.checks.get("blocks")))
+        server.says_raw(b"no hex at all")
+        server.start()
+        wait_until(lambda: companion.metrics.total("blocks_bad_values_total", reason="hex") == 1)
+        for raw in (b"deadbeef", packed(["A"])[:20], b"00" * 1000):
+            server.says_raw(raw)
+        wait_until(lambda: companion.metrics.total("blocks_bad_values_total", reason="zlib") == 3)
+        assert "zlib is expected" in companion.checks["blocks"]
+        assert site.channels(topic) == blocks(X, "KEPT", "OLD")
+        server.says(["KEPT", "NEW"])
+        site.wait_for(topic, blocks(X, "KEPT", "NEW"), IN_FORCE_WITHIN_S)
+        assert not companion.checks
+        assert companion.metrics.total("blocks_reconnects_total", source="blocks") == 1
+        assert not missed(site.values(topic, KEPT))
+
+
+def test_what_the_forwarder_refuses_is_told(kafka_broker: Broker, unique: Callable[[str], str], topic: str) -> None:
+    site = Site(kafka_broker, unique, flags=["--allowed-topics", "OTHER_*"])
+    with (
+        site.forwarder,
+        BlockServer(X, ["KEPT"]) as server,
+        site.companion(server, X, topic.removesuffix("_sampleEnv")) as companion,
+    ):
+        wait_until(lambda: "is not allowed" in companion.checks.get("forwarder", ""), REPAIRED_WITHIN_S)
+        assert f"the topic {topic}" in companion.checks["forwarder"]
+        assert companion.metrics.total("blocks_commands_total", kind="add", result="refused") == 1
+        assert companion.metrics.total("blocks_missing_streams") == 1
+        assert companion.asked("live").status == 200
+
+
+def test_an_old_forwarder_is_told_in_json(
+    kafka_broker: Broker, unique: Callable[[str], str], ioc: EpicsIoc, topic: str
+) -> None:
+    """Nobody tells what it serves, either."""
+    site = Site(kafka_broker, unique, [ioc.ca_address])
+    instrument = topic.removesuffix("_sampleEnv")
+    flags = ("--no-archive", "--no-run-log", "--dialect", "json", "--output-broker", kafka_broker.address)
+    with (
+        site.forwarder,
+        BlockServer(X, ["KEPT", "OLD"]) as server,
+        site.companion(server, X, instrument, *flags, told=False),
+    ):
+        site.wait_for(topic, blocks(X, "KEPT", "OLD"))
+        server.says(["KEPT", "NEW"])
+        site.wait_for(topic, blocks(X, "KEPT", "NEW"), IN_FORCE_WITHIN_S)
+        values = [each.value or b"" for each in consume(kafka_broker.address, site.config_topic)]
+        assert all(value.startswith(b'{"cmd": ') for value in values)
+        assert kafka_broker.address.encode() in values[0]
+        assert not missed(site.values(topic, KEPT))
+
+
+def test_ten_thousand_blocks(kafka_broker: Broker, unique: Callable[[str], str], topic: str) -> None:
+    """More than a status can list: they are in the storage topic."""
+    site = Site(kafka_broker, unique, flags=["--ca-max-search-rate", "1"])
+    many = [f"BLOCK_{number:05}" for number in range(10_000)]
+    with (
+        site.forwarder,
+        BlockServer(X, many) as server,
+        site.companion(server, X, topic.removesuffix("_sampleEnv")) as companion,
+    ):
+
+        def served(count: int) -> bool:
+            return companion.metrics.total("blocks_served_streams") == count
+
+        wait_until(lambda: served(10_000), 30)
+        server.says([*many[1:], "MORE"])
+        wait_until(lambda: site.forwarder.statuses()[-1]["config"]["obeyed"]["fc00"] == 7, IN_FORCE_WITHIN_S)
+        wait_until(lambda: served(10_000), REPAIRED_WITHIN_S)
+        assert companion.is_ready
