@@ -200,6 +200,10 @@ class Ledger:
                 rest_s = min(CONFIRM_S * 2 ** (count - 1), _LONGEST_REST_S)
                 self._attempts[key] = _Attempt(count, now + rest_s)
 
+    def wants(self, stream: Stream) -> bool:
+        """Whether a source wants it, as it said last."""
+        return key_of(stream) in self._wanted
+
     @property
     def is_settled(self) -> bool:
         """Whether nothing is awaited, and all that is wanted is there."""

@@ -42,7 +42,8 @@ it. {address}
 _BLOCKS = """\
 # Settings of `forwarder blocks`
 
-Written by `make reference`; do not edit. What they do together: [tell a forwarder an instrument's blocks](../how-to/blocks.md).
+Written by `make reference`; do not edit. What they do together:
+[tell a forwarder an instrument's blocks](../how-to/blocks.md).
 
 Each is a flag, an environment variable and a line of a file, as [those of the forwarder](settings.md) are. {address}
 """

@@ -1,5 +1,6 @@
 """Hears what the forwarder says of itself, all the time, and tells the ledger."""
 
+import asyncio
 import logging
 import time
 from collections.abc import Callable
@@ -21,6 +22,8 @@ _AGAIN_S = (0.5, 5.0)
 _STORED_AGAIN_S = 60.0
 """How often streams that a status leaves out are read though nothing seems to have changed."""
 _OPEN_S = 10.0
+_SILENCE_S = 20.0
+"""After so long it is looked again which forwarder is meant."""
 
 
 class Hearing:
@@ -89,7 +92,14 @@ class Hearing:
         if status is not None:
             await self._take(remote, status)
         self._have_looked()
-        async for status in remote.statuses():
+        statuses = remote.statuses()
+        while True:
+            try:
+                async with asyncio.timeout(_SILENCE_S):
+                    status = await anext(statuses)
+            except TimeoutError:
+                # Another one may have taken its place, under another name.
+                return
             await self._take(remote, status)
 
     async def _take(self, remote: Remote, status: Status) -> None:

@@ -15,9 +15,10 @@ from ..faults import RepeatingFault
 from ..kafka.single import send_all
 from ..model import Add, Command, Stream
 from ..pulse import Pulse
-from ..remote.orders import Dialect, messages
+from ..remote.orders import messages
 from ..remote.verdict import Sent
 from ..settings.blocks.types import BlocksSettings
+from ..settings.types import Dialect
 
 log = logging.getLogger(__name__)
 
@@ -31,12 +32,15 @@ _AGAIN_S = (0.5, 5.0)
 _REMEMBERED_COMMANDS = 200
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class _Ordered:
+    """A command that is in the config topic."""
+
     number: int
     kind: str
     streams: tuple[Stream, ...]
     place: str
+    refused: bool = False
 
 
 class Ordering:
@@ -51,14 +55,13 @@ class Ordering:
         self.counts = Counter[tuple[str, str]]()
         """By kind of command, and what came of it."""
         self._settings = settings
-        self._dialect = Dialect(settings.dialect.value)
+        self._dialect = settings.dialect
         self._ledger = ledger
         self._memory = memory
         self._look = look
         self._news = asyncio.Event()
         self._numbers = 0
         self._recent: deque[_Ordered] = deque(maxlen=_REMEMBERED_COMMANDS)
-        self._refusals: set[str] = set()
         self._topic = settings.config_topic.topic
         self._away = RepeatingFault(log, f"the config topic {self._topic} can't be written to", time.monotonic)
         self._refused = RepeatingFault(log, "the forwarder does not obey", time.monotonic)
@@ -82,9 +85,9 @@ class Ordering:
     def refused(self, place: str, reason: str) -> None:
         """The newest refusal that the forwarder tells, be it of a command of ours or not."""
         ordered = next((each for each in self._recent if each.place == place), None)
-        if ordered is None or place in self._refusals:
+        if ordered is None or ordered.refused:
             return
-        self._refusals.add(place)
+        ordered.refused = True
         self.counts[ordered.kind, "refused"] += 1
         self._refused.occurred(reason)
         self._ledger.refuses(ordered.number, ordered.streams)
@@ -127,7 +130,8 @@ class Ordering:
             self._unseen.over()
 
     async def _send(self, plan: Plan) -> None:
-        for streams in _chunks(plan.remove):
+        # While it was written what is announced, somebody may have come to want it again.
+        for streams in _chunks(tuple(each for each in plan.remove if not self._ledger.wants(each))):
             command = removal(streams, whole_channels=self._dialect is Dialect.JSON)
             await self._order("remove", command, streams, self._ledger.removed)
         for streams in _chunks(plan.add):

@@ -23,7 +23,8 @@ from ..loops import loop_factory
 from ..observe.systemd import Notifier
 from ..parts import Part
 from ..pulse import Watched
-from ..settings.blocks.types import BlocksSettings, Dialect
+from ..settings.blocks.types import BlocksSettings
+from ..settings.types import Dialect
 from ..stopping import GRACE_S, ended
 from ..supervision import Supervision
 from .hearing import Hearing

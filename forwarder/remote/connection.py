@@ -14,8 +14,8 @@ from ..kafka.storage_topic import StorageTopic
 from ..kafka.topic_reader import EARLIEST, LATEST, Record, TopicReader
 from ..model import Command, Stream
 from ..pulse import Pulse
-from ..settings.types import ClusterSettings, TopicSettings
-from .orders import Dialect, messages
+from ..settings.types import ClusterSettings, Dialect, TopicSettings
+from .orders import messages
 from .status import Status, newest, read
 from .verdict import Sent
 

@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Iterable, Sequence
-from enum import Enum
 from typing import Any
 
 from streaming_data_types.fbschemas.forwarder_config_update_fc00.UpdateType import UpdateType
@@ -12,11 +11,7 @@ from ..commands.limits import DEFAULT
 from ..commands.names import topic_of
 from ..errors import BadCommand
 from ..model import Add, Command, Exit, Pattern, Remove, RemoveAll, Replace, Stream, Transport
-
-
-class Dialect(Enum):
-    FC00 = "fc00"
-    JSON = "json"
+from ..settings.types import Dialect
 
 
 def messages(command: Command, dialect: Dialect) -> list[bytes]:

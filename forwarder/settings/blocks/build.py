@@ -7,9 +7,9 @@ from .. import table as t
 from ..common import STATE, Common, folder
 from ..raw import Rank
 from ..setting import Setting
-from ..types import EventLoop
+from ..types import Dialect, EventLoop
 from . import table as b
-from .types import BlocksSettings, DatabaseSettings, Dialect
+from .types import BlocksSettings, DatabaseSettings
 
 
 class Builder(Common):

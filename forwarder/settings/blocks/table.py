@@ -6,7 +6,7 @@ from typing import Any
 from .. import parse
 from .. import table as t
 from ..setting import Kind, Setting, Table
-from .types import Dialect
+from ..types import Dialect
 
 PREFIX = Setting(
     "prefix",

@@ -1,18 +1,9 @@
 """What can be set of the process beside an instrument, as plain values."""
 
 from dataclasses import dataclass, field
-from enum import Enum
 from pathlib import Path
 
-from ..types import ChannelAccessSettings, EventLoop, HttpSettings, LogSettings, TopicSettings
-
-
-class Dialect(Enum):
-    """What the forwarder understands."""
-
-    FC00 = "fc00"
-    JSON = "json"
-    """The C++ forwarder's."""
+from ..types import ChannelAccessSettings, Dialect, EventLoop, HttpSettings, LogSettings, TopicSettings
 
 
 @dataclass(frozen=True, slots=True)

@@ -93,13 +93,17 @@ def test_two_instruments_and_a_person_share_a_forwarder(
     x, y = (each.removesuffix("_sampleEnv") for each in (topic, others))
     by_hand = StreamInfo("IN:X:MOT:MTR1", "f142", topic, Protocol.Protocol.CA, 0)
     motor = {"IN:X:MOT:MTR1"}
+    quiet = ("--no-archive", "--no-run-log")
     with (
         site.forwarder,
         BlockServer(X, ["KEPT", "OLD"]) as server_x,
         BlockServer(Y, ["KEPT", "OLD"]) as server_y,
     ):
         site.forwarder.order(UpdateType.ADD, [by_hand])
-        with site.companion(server_x, X, x) as companion_x, site.companion(server_y, Y, y) as companion_y:
+        with (
+            site.companion(server_x, X, x) as companion_x,
+            site.companion(server_y, Y, y, *quiet, "--output-broker", kafka_broker.address) as companion_y,
+        ):
             site.wait_for(topic, motor | blocks(X, "KEPT", "OLD"))
             site.wait_for(others, blocks(Y, "KEPT", "OLD"))
             server_x.says([])
@@ -111,7 +115,7 @@ def test_two_instruments_and_a_person_share_a_forwarder(
             companion_y.start()
             site.wait_for(others, blocks(Y, "KEPT"))
             site.wait_for(topic, motor | blocks(X, "NEW"))
-            companion_x.stop()
+            assert companion_x.stop() == 0
             assert not missed(site.values(topic, "IN:X:MOT:MTR1"))
             assert not missed(site.values(others, f"{Y}CS:SB:KEPT"))
 

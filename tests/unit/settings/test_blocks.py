@@ -7,7 +7,7 @@ import pytest
 from forwarder.errors import BadSetting
 from forwarder.settings.blocks.load import read
 from forwarder.settings.blocks.table import SETTINGS
-from forwarder.settings.blocks.types import Dialect
+from forwarder.settings.types import Dialect
 
 GIVEN = {"prefix": ["IN:LARMOR:"], "instrument": ["LARMOR"]}
 SITE = {"MYPVPREFIX": "IN:LARMOR:", "INSTRUMENT": "LARMOR"}
