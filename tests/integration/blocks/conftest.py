@@ -1,10 +1,12 @@
 """What the instruments of all these tests share: PVs that count, and a database."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
 
+from tests.integration.blocks.rig import Site
 from tests.support.ioc import EpicsIoc
+from tests.support.kafka import Broker
 from tests.support.mariadb import MariaDb
 from tests.support.processes import to_share
 
@@ -28,3 +30,19 @@ def database() -> Iterator[MariaDb]:
     with MariaDb() as server, to_share(server):
         server.make_table()
         yield server
+
+
+@pytest.fixture(scope="package")
+def site(kafka_broker: Broker, ioc: EpicsIoc) -> Iterator[Site]:
+    """A forwarder that all instruments share, as at the site: those of earlier tests have left streams in it."""
+    site = Site(kafka_broker, lambda name: f"blocks_{name}", [ioc.ca_address])
+    with site.forwarder:
+        yield site
+
+
+@pytest.fixture
+def topic(kafka_broker: Broker, unique: Callable[[str], str]) -> str:
+    """Where an instrument's blocks go; its name is what stands before."""
+    name = f"X{unique('')[-40:]}sampleEnv"
+    kafka_broker.create_topic(name)
+    return name

@@ -33,17 +33,12 @@ def test_kafka_goes_and_comes_back(unique: Callable[[str], str], ioc: EpicsIoc) 
             assert companion.metrics.total("blocks_commands_total", result="failed") > 0
 
 
-def test_the_database_goes_and_comes_back(
-    kafka_broker: Broker, unique: Callable[[str], str], database: MariaDb
-) -> None:
-    instrument = f"X{unique('')[-40:]}"
-    topic = f"{instrument}_sampleEnv"
-    kafka_broker.create_topic(topic)
-    site = Site(kafka_broker, unique)
+def test_the_database_goes_and_comes_back(site: Site, topic: str, database: MariaDb) -> None:
+    instrument = topic.removesuffix("_sampleEnv")
     database.archives([("IN:X:ONE", "VAL 5.0"), ("IN:X:TWO", "RBV VAL")])
     account = ("--database-user", USER, "--database-password", PASSWORD)
     flags = ("--no-run-log", "--archive-period", "0.2", "--database", database.address, *account)
-    with site.forwarder, BlockServer(X, ["KEPT"]) as server:
+    with BlockServer(X, ["KEPT"]) as server:
         companion = site.companion(server, X, instrument, *flags)
         first = {"IN:X:ONE.VAL", "IN:X:TWO.RBV", "IN:X:TWO.VAL"}
         with companion:
