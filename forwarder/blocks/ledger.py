@@ -172,9 +172,12 @@ class Ledger:
         remove = [
             stream
             for key, stream in self._announced.items()
-            if key not in self._wanted and not self._is_absent(key) and self._may_go(stream)
+            if not self.wants(stream) and not self._is_absent(key) and self._may_go(stream)
         ]
-        return Plan(self._alone(remove), add)
+        alone = self._alone(remove)
+        # To another cluster: those that go and come back.
+        moved = (self._wanted[key] for each in alone if (key := key_of(each)) in self._wanted)
+        return Plan(alone, (*add, *moved))
 
     def removed(self, streams: Iterable[Stream], command: int, now: float) -> None:
         """The forwarder was told to stop serving these."""
@@ -201,8 +204,8 @@ class Ledger:
                 self._attempts[key] = _Attempt(count, now + rest_s)
 
     def wants(self, stream: Stream) -> bool:
-        """Whether a source wants it, as it said last."""
-        return key_of(stream) in self._wanted
+        """Whether a source wants it, in this cluster, as it said last."""
+        return self._wanted.get(key_of(stream)) == stream
 
     @property
     def is_settled(self) -> bool:

@@ -30,7 +30,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     sys.exit(code if isinstance(code, int) else 0)
 
 
-def blocks(arguments: Sequence[str] | None = None) -> None:
+def blockserver_to_kafka(arguments: Sequence[str] | None = None) -> None:
     """As `forwarder blocks` with these arguments, under the name that a site starts it by."""
     main(["blocks", *(sys.argv[1:] if arguments is None else arguments)])
 

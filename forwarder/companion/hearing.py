@@ -22,6 +22,7 @@ _AGAIN_S = (0.5, 5.0)
 _STORED_AGAIN_S = 60.0
 """How often streams that a status leaves out are read though nothing seems to have changed."""
 _OPEN_S = 10.0
+_LATE_S = 5.0
 _SILENCE_S = 20.0
 """After so long it is looked again which forwarder is meant."""
 
@@ -46,6 +47,8 @@ class Hearing:
         self._refused = refused
         self._heard = heard
         self._newest: Status | None = None
+        self._alive_until = 0.0
+        """When the next status is so late that the forwarder can't be running."""
         self._fault = RepeatingFault(log, "what the forwarder serves is not known", time.monotonic)
         self._silence = RepeatingFault(log, "no forwarder says that it runs", time.monotonic)
         self._stored: tuple[Stream, ...] = ()
@@ -79,18 +82,17 @@ class Hearing:
 
     def look(self) -> None:
         """Notice that nothing is heard any more. To be called every second or so."""
-        newest = self._newest
-        if newest is None or not newest.is_alive(time.time_ns() // 1_000_000):
-            self._ledger.silent()
-            if self.looked:
-                self._silence.occurred("there is no status" if newest is None else f"{newest.service_id} is silent")
-        else:
+        if time.monotonic() < self._alive_until:
             self._silence.over()
+            return
+        self._ledger.silent()
+        if self.looked:
+            self._silence.occurred(_why_not(self._newest))
 
     async def _follow(self, remote: Remote) -> None:
         status = await remote.status()
         if status is not None:
-            await self._take(remote, status)
+            await self._take(remote, status, alive=status.is_alive(time.time_ns() // 1_000_000))
         self._have_looked()
         statuses = remote.statuses()
         while True:
@@ -100,11 +102,13 @@ class Hearing:
             except TimeoutError:
                 # Another one may have taken its place, under another name.
                 return
-            await self._take(remote, status)
+            # It has just come, whatever the clocks of two machines say.
+            await self._take(remote, status, alive=status.state == "running")
 
-    async def _take(self, remote: Remote, status: Status) -> None:
+    async def _take(self, remote: Remote, status: Status, *, alive: bool) -> None:
         self.statuses += 1
         self._newest = status
+        self._alive_until = time.monotonic() + 3 * status.interval_ms / 1000 + _LATE_S if alive else 0.0
         self.look()
         if status.last_refusal:
             self._refused(*status.last_refusal.partition(": ")[::2])
@@ -117,7 +121,6 @@ class Hearing:
             self._fault.occurred(error)
             return
         self._fault.over()
-        alive = status.is_alive(time.time_ns() // 1_000_000)
         process = status.host, status.process_id
         if self._ledger.serves(streams, process, alive=alive, now=time.monotonic()):
             self._heard()
@@ -139,3 +142,9 @@ class Hearing:
         if not self.looked:
             self.looked = True
             self._heard()
+
+
+def _why_not(newest: Status | None) -> str:
+    if newest is None:
+        return "there is no status"
+    return f"{newest.service_id} is {'silent' if newest.state == 'running' else newest.state}"

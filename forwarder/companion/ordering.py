@@ -110,6 +110,8 @@ class Ordering:
             self._away.over()
             while not self._due():
                 await self.pulse.wait(self._news, _TICK_S)
+            if self._unwritten.count:
+                await self.pulse.wait(self._news, _TICK_S)
 
     def _due(self) -> bool:
         self._look()

@@ -193,6 +193,17 @@ def test_a_schema_that_changes_replaces_the_streams() -> None:
         assert set(forwarder.table) == {block("A", new)}
 
 
+def test_another_cluster_replaces_the_streams() -> None:
+    remembered = Remembered(frozenset([block("A")]), settled=True, said={Source.BLOCKS: LARMOR.blocks(["A"])})
+    there = Site("IN:LARMOR:", "LARMOR", "f142", "there:9092")
+    one, forwarder = ledger(there, remembered), Forwarder([block("A")])
+    forwarder.tells(one, 0)
+    forwarder.obey(one, one.plan(0), 0)
+    assert set(forwarder.table) == {block("A", there)}
+    forwarder.tells(one, 1)
+    assert not one.plan(1)
+
+
 def test_what_is_gone_for_good_is_forgotten() -> None:
     one, forwarder = ledger(), Forwarder()
     forwarder.tells(one, 0)

@@ -4,7 +4,7 @@ import sys
 
 import pytest
 
-from forwarder.cli import blocks
+from forwarder.cli import blockserver_to_kafka
 from tests.unit.settings.test_blocks import GIVEN
 
 FLAGS = [word for name, (value,) in GIVEN.items() for word in (f"--{name}", value)]
@@ -13,13 +13,13 @@ FLAGS = [word for name, (value,) in GIVEN.items() for word in (f"--{name}", valu
 def said(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[object, str]:
     """Exit code and stderr."""
     with pytest.raises(SystemExit) as ended:
-        blocks(arguments)
+        blockserver_to_kafka(arguments)
     return ended.value.code, capsys.readouterr().err
 
 
 def test_the_settings_are_shown(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as ended:
-        blocks([*FLAGS, "--show-settings"])
+        blockserver_to_kafka([*FLAGS, "--show-settings"])
     assert ended.value.code == 0
     assert "LARMOR_forwarderConfig  (the instrument)" in capsys.readouterr().out
 
