@@ -2,6 +2,7 @@
 
 import logging
 import time
+import zlib
 from collections.abc import Callable
 from contextlib import closing
 from functools import partial
@@ -10,6 +11,7 @@ import pytest
 from streaming_data_types.fbschemas.forwarder_config_update_fc00.UpdateType import UpdateType
 from streaming_data_types.forwarder_config_update_fc00 import Protocol, StreamInfo
 
+from forwarder.blocks.names import MOST_BYTES
 from forwarder.blocks.wanted import RUN_LOG
 from tests.integration.blocks.rig import IN_FORCE_WITHIN_S, REPAIRED_WITHIN_S, Site, blocks, missed
 from tests.support.block_server import BlockServer, packed
@@ -134,6 +136,8 @@ def test_a_block_server_that_goes_says_junk_and_comes_back(site: Site, kafka_bro
             server.says_raw(raw)
         wait_until(lambda: companion.metrics.total("blocks_bad_values_total", reason="zlib") == 3)
         assert "zlib is expected" in companion.checks["blocks"]
+        server.says_raw(zlib.compress(bytes(2 * MOST_BYTES)).hex().encode())
+        wait_until(lambda: companion.metrics.total("blocks_bad_values_total", reason="size") == 1)
         assert site.channels(topic) == blocks(X, "KEPT", "OLD")
         server.says(["KEPT", "NEW"])
         site.wait_for(topic, blocks(X, "KEPT", "NEW"))
@@ -192,6 +196,7 @@ def test_ten_thousand_blocks(kafka_broker: Broker, unique: Callable[[str], str],
             return companion.metrics.total("blocks_served_streams") == count
 
         wait_until(lambda: served(10_000), 30)
+        assert "streams_omitted" in site.forwarder.statuses()[-1]
         server.says([*many[1:], "MORE"])
         wait_until(lambda: site.forwarder.statuses()[-1]["config"]["obeyed"]["fc00"] == 7, REPAIRED_WITHIN_S)
         wait_until(lambda: served(10_000), REPAIRED_WITHIN_S)
