@@ -74,7 +74,7 @@ class Companion:
             else None
         )
         self._client = ChannelAccess(settings.ca, settings.never_connected_after_s)
-        self._block_names = BlockNames(site, self.feeds[Source.BLOCKS])
+        self._block_names = BlockNames(site, self.feeds[Source.BLOCKS]) if settings.blocks else None
         self._database = Database(settings.archive, self.feeds[Source.ARCHIVE]) if settings.archive else None
         if settings.run_log:
             self.feeds[Source.RUN_LOG].back()
@@ -105,7 +105,8 @@ class Companion:
                     await self._http.open()
                 opened.push_async_callback(self._client.close)
                 await self._client.start()
-                self._client.subscribe(self._block_names)
+                if self._block_names is not None:
+                    self._client.subscribe(self._block_names)
                 return await self._serve()
 
     async def _serve(self) -> int:
@@ -170,7 +171,9 @@ class Companion:
 
 def _sources(settings: BlocksSettings, site: Site) -> Mapping[Source, str]:
     """Those that are asked, and how a line about them begins."""
-    sources = {Source.BLOCKS: f"the block server's {site.block_names_pv}"}
+    sources: dict[Source, str] = {}
+    if settings.blocks:
+        sources[Source.BLOCKS] = f"the block server's {site.block_names_pv}"
     if settings.run_log:
         sources[Source.RUN_LOG] = "the run log"
     if settings.archive is not None:

@@ -44,6 +44,7 @@ class Builder(Common):
             broker=broker,
             schema=v.value(b.BLOCK_SCHEMA),
             dialect=Dialect(v.value(b.DIALECT)),
+            blocks=not v.value(b.NO_BLOCKS),
             run_log=not v.value(b.NO_RUN_LOG),
             archive=self._archive(),
             state_directory=self._state_directory(instrument),

@@ -27,6 +27,16 @@ INSTRUMENT = Setting(
     "Instrument",
     metavar="INST",
 )
+NO_BLOCKS = Setting(
+    "no-blocks",
+    parse.yes_or_no,
+    "Leave out the blocks, and do not look for a block server.",
+    "yes or no",
+    "Instrument",
+    Kind.SWITCH,
+    "no",
+    bare_variable=False,
+)
 NO_RUN_LOG = Setting(
     "no-run-log",
     parse.yes_or_no,
@@ -164,6 +174,7 @@ SETTINGS: tuple[Setting[Any], ...] = (
     STOP_TIMEOUT,
     PREFIX,
     INSTRUMENT,
+    NO_BLOCKS,
     NO_RUN_LOG,
     NO_ARCHIVE,
     BLOCK_SCHEMA,

@@ -37,6 +37,7 @@ class BlocksSettings:
     schema: str
     """Of all streams but those of the run log."""
     dialect: Dialect
+    blocks: bool
     run_log: bool
     archive: DatabaseSettings | None
     state_directory: Path

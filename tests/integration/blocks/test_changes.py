@@ -1,5 +1,6 @@
 """What is wanted on an instrument is in force in the forwarder within two seconds, and nothing else is touched."""
 
+import json
 import logging
 import time
 import zlib
@@ -8,6 +9,7 @@ from contextlib import closing
 from functools import partial
 
 import pytest
+from confluent_kafka import Producer
 from streaming_data_types.fbschemas.forwarder_config_update_fc00.UpdateType import UpdateType
 from streaming_data_types.forwarder_config_update_fc00 import Protocol, StreamInfo
 
@@ -15,6 +17,7 @@ from forwarder.blocks.names import MOST_BYTES
 from forwarder.blocks.wanted import RUN_LOG
 from tests.integration.blocks.rig import IN_FORCE_WITHIN_S, REPAIRED_WITHIN_S, Site, blocks, missed
 from tests.support.block_server import BlockServer, packed
+from tests.support.blocks_process import BlocksProcess
 from tests.support.consume import Follower, consume
 from tests.support.ioc import EpicsIoc
 from tests.support.kafka import Broker
@@ -180,6 +183,45 @@ def test_an_old_forwarder_is_told_in_json(site: Site, kafka_broker: Broker, topi
         server.says([])
         site.wait_for(topic, [])
         assert not missed(site.values(topic, KEPT))
+
+
+def test_what_the_forwarder_in_cpp_says_is_understood(
+    kafka_broker: Broker, unique: Callable[[str], str], topic: str
+) -> None:
+    """It stops whole channels: one that another stream needs goes on, and that is told."""
+    config, status = unique("config"), unique("status")
+    for name in (config, status):
+        kafka_broker.create_topic(name)
+    ours = {"schema": "f142", "broker": kafka_broker.address, "topic": topic}
+    others = {"schema": "f142", "broker": kafka_broker.address, "topic": "ELSEWHERE"}
+    streams = [
+        {"channel_name": f"{X}CS:SB:LEFT", "converters": [ours]},
+        {"channel_name": f"{X}CS:SB:SHARED", "converters": [ours, others]},
+        {"channel_name": f"{X}CS:SB:KEPT", "converters": [ours]},
+    ]
+    producer = Producer({"bootstrap.servers": kafka_broker.address})
+    producer.produce(status, json.dumps({"service_id": "cpp", "streams": streams}).encode())
+    assert producer.flush(10) == 0
+    with (
+        BlockServer(X, ["KEPT", "NEW"]) as server,
+        BlocksProcess(
+            X,
+            topic.removesuffix("_sampleEnv"),
+            config=f"{kafka_broker.address}/{config}",
+            status=f"{kafka_broker.address}/{status}",
+            ca_addresses=[server.ca_address],
+            flags=("--no-archive", "--no-run-log", "--dialect", "json"),
+        ) as companion,
+    ):
+        added: dict[str, str | dict[str, str]] = {"channel": f"{X}CS:SB:NEW", "channel_provider_type": "ca"}
+        added["converter"] = {"schema": "f142", "topic": topic}
+        records = consume(kafka_broker.address, config, 2)
+        assert [json.loads(each.value or b"") for each in records] == [
+            {"cmd": "stop_channel", "channel": f"{X}CS:SB:LEFT"},
+            {"cmd": "add", "streams": [added]},
+        ]
+        assert companion.checks["forwarder"] == "1 streams can't be removed alone"
+        assert companion.metrics.total("blocks_held_back_streams") == 1
 
 
 def test_ten_thousand_blocks(kafka_broker: Broker, unique: Callable[[str], str], topic: str) -> None:
