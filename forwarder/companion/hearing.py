@@ -51,6 +51,7 @@ class Hearing:
         """When the next status is so late that the forwarder can't be running."""
         self._fault = RepeatingFault(log, "what the forwarder serves is not known", time.monotonic)
         self._silence = RepeatingFault(log, "no forwarder says that it runs", time.monotonic)
+        self._others = RepeatingFault(log, "several forwarders read the config topic", time.monotonic)
         self._stored: tuple[Stream, ...] = ()
         self._stored_of: tuple[object, ...] = ()
         self._stored_at = 0.0
@@ -58,7 +59,7 @@ class Hearing:
     @property
     def problem(self) -> str:
         """Why it is not known what the forwarder does; empty when all is well."""
-        return self._fault.reason or self._silence.reason
+        return self._fault.reason or self._silence.reason or self._others.reason
 
     async def run(self) -> None:
         """Hear until cancelled."""
@@ -82,6 +83,7 @@ class Hearing:
 
     def look(self) -> None:
         """Notice that nothing is heard any more. To be called every second or so."""
+        self._others.over_if_quiet(_SILENCE_S)
         if time.monotonic() < self._alive_until:
             self._silence.over()
             return
@@ -107,6 +109,11 @@ class Hearing:
 
     async def _take(self, remote: Remote, status: Status, *, alive: bool) -> None:
         self.statuses += 1
+        heard = self._newest
+        if heard and heard.service_id != status.service_id and time.monotonic() < self._alive_until:
+            names = f"{heard.service_id} is heard, and not {status.service_id}"
+            self._others.occurred(f"{names}; choose one with --service-id")
+            return
         self._newest = status
         self._alive_until = time.monotonic() + 3 * status.interval_ms / 1000 + _LATE_S if alive else 0.0
         self.look()
