@@ -47,31 +47,35 @@ def test_a_forwarder_runs_as_long_as_it_is_heard(
         ]
         told = {"state": "running", "streams": streams, "config": {"topics": {f"{address}/{config}": "reading"}}}
         told["config"] = {**told["config"], "last_refusal": "command at c[0]@7: why"}
-        message = serialise_x5f2("forwarder", "1", service_id, "host", 1, 1000, json.dumps(told))
+        message = serialise_x5f2("forwarder", "1", service_id, "host", 1, 500, json.dumps(told))
         producer.produce(status, message, timestamp=time.time_ns() // 1_000_000 - _HOUR_MS)
         assert producer.flush(_WITHIN_S) == 0
 
-    async def until(what: Callable[[], bool]) -> None:
+    async def until(what: Callable[[], bool], says_again: Callable[[], None]) -> None:
         async with asyncio.timeout(_WITHIN_S):
             while not what():
                 hears.look()
-                await asyncio.sleep(0.01)
+                says_again()
+                await asyncio.sleep(0.1)
+
+    def one() -> None:
+        says("one")
+
+    def two() -> None:
+        says("two", "A")
+
+    def both() -> None:
+        one()
+        two()
 
     async def hear() -> None:
-        says("one")
         hearing_it = asyncio.create_task(hears.run())
-        await until(lambda: hears.looked)
-        says("one")
-        await until(lambda: ledger.is_alive)
+        await until(lambda: ledger.is_alive, one)
         assert ledger.served == 0
         assert hears.problem == ""
-        says("two", "A")
-        await until(lambda: "one is heard, and not two" in hears.problem)
+        await until(lambda: "one is heard, and not two" in hears.problem, both)
         assert ledger.served == 0
-        await until(lambda: not ledger.is_alive)
-        says("two", "A")
-        await until(lambda: ledger.served == 1)
-        await until(lambda: hears.problem == "")
+        await until(lambda: ledger.served == 1 and ledger.is_alive and not hears.problem, two)
         hearing_it.cancel()
         await asyncio.gather(hearing_it, return_exceptions=True)
 
