@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from docs.generate_api import api
-from forwarder.cli.reference import reference, settings_reference
+from forwarder.cli.reference import blocks_reference, reference, settings_reference
 from forwarder.encode import SCHEMAS
 
 ROOT = Path(__file__).parents[1]
@@ -29,6 +29,7 @@ def pages() -> dict[str, str]:
     return {
         "docs/reference/cli.md": reference(),
         "docs/reference/settings.md": settings_reference(),
+        "docs/reference/blocks.md": blocks_reference(),
         "docs/reference/messages.md": messages(),
         "docs/reference/api.md": api(),
     }

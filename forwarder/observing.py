@@ -2,6 +2,7 @@
 
 import time
 from collections import Counter
+from dataclasses import replace
 from functools import partial
 
 from .describing import Describing
@@ -10,6 +11,7 @@ from .observe import web
 from .observe.exposition import Metrics
 from .observe.health import Backlog, Health, Vitals
 from .observe.http.server import AddRoutes, Server
+from .observe.metrics import METRICS
 from .reporting import Reporting
 from .settings.types import HttpSettings
 
@@ -17,7 +19,7 @@ from .settings.types import HttpSettings
 def http_server(settings: HttpSettings, facts: Measurable, reporting: Reporting) -> Server:
     """The server with everything that can be seen of this service. It listens once it is opened."""
     health = Health(partial(vitals, facts, reporting), time.monotonic)
-    metrics = Metrics(partial(measure, facts, reporting))
+    metrics = Metrics(lambda scrape_s: replace(measure(facts, reporting), scrape_s=scrape_s), METRICS)
     described = Describing(facts, reporting)
     sampler = web.Sampler(described)
     page = partial(web.add_routes, facts=described, sampler=sampler)

@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import AsyncExitStack
 from typing import TYPE_CHECKING, Any
 
@@ -24,6 +24,7 @@ from .kafka.sender import Sender
 from .kafka.storage_topic import StorageTopic
 from .keeping import Keeping
 from .leaving import EXIT_ERROR, EXIT_LOST, Guard, stop_signals
+from .loops import loop_factory
 from .model import Add, Transport
 from .observe.histogram import Lags
 from .observe.measured import Condition
@@ -35,7 +36,7 @@ from .pulse import Pulse, Watched
 from .repeats import Repeats
 from .reporting import Reporting
 from .route import Clocks
-from .settings.types import ClusterSettings, EventLoop, HttpSettings, Settings
+from .settings.types import ClusterSettings, HttpSettings, Settings
 from .starting import Starting
 from .stopping import GRACE_S, Budget, Stopping, ended
 from .supervision import Supervision
@@ -53,7 +54,7 @@ def main(settings: Settings) -> int:
     """Serve until told to stop; the exit code. Raises BadSetting for what shows itself only when it is used."""
     # Never released: a process that should be gone must not hang in the end of the interpreter either.
     guard = Guard()
-    with asyncio.Runner(loop_factory=_loop_factory(settings.event_loop)) as runner:
+    with asyncio.Runner(loop_factory=loop_factory(settings.event_loop)) as runner:
         try:
             return runner.run(Service(settings, guard).run())
         except BadSetting:
@@ -327,15 +328,3 @@ def _storage(settings: Settings) -> StorageTopic | None:
     if settings.storage_topic is None:
         return None
     return StorageTopic(settings.storage_topic, settings.service_id, overwrite=settings.skip_retrieval)
-
-
-def _loop_factory(choice: EventLoop) -> Callable[[], asyncio.AbstractEventLoop]:
-    if choice is not EventLoop.ASYNCIO:
-        try:
-            import uvloop
-        except ImportError:
-            if choice is EventLoop.UVLOOP:
-                raise BadSetting("event-loop: uvloop is not installed; allowed here: auto, asyncio") from None
-        else:
-            return uvloop.new_event_loop
-    return asyncio.new_event_loop

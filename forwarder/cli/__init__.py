@@ -30,6 +30,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
     sys.exit(code if isinstance(code, int) else 0)
 
 
+def blockserver_to_kafka(arguments: Sequence[str] | None = None) -> None:
+    """As `forwarder blocks` with these arguments, under the name that a site starts it by."""
+    main(["blocks", *(sys.argv[1:] if arguments is None else arguments)])
+
+
 def _one_line(error: click.ClickException, given: list[str]) -> str:
     if isinstance(error, click.NoSuchOption):
         nearest = f'; did you mean "{error.possibilities[0]}"?' if error.possibilities else ""

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from ..settings.table import CONFIG_FILE, CONFIG_TOPIC
 
 _OF_THE_GROUP = ("-h", "--help", "--version")
+_SERVING = ("run", "blocks")
 _PAIRS = ("-S", "--kafka-config")
 
 
@@ -19,7 +20,7 @@ def understood(arguments: Sequence[str], environment: Mapping[str, str] = os.env
         return ["run"] if named else ["--help"]
     if arguments[0].startswith("-") and arguments[0] not in _OF_THE_GROUP:
         arguments = ["run", *arguments]
-    return _single_pairs(arguments) if arguments[0] == "run" else list(arguments)
+    return _single_pairs(arguments) if arguments[0] in _SERVING else list(arguments)
 
 
 def _single_pairs(arguments: Sequence[str]) -> list[str]:

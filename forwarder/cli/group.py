@@ -35,6 +35,7 @@ class LazyGroup(click.Group):
     context_settings={"help_option_names": ["-h", "--help"]},
     lazy={
         "run": ("forwarder.cli.run", "run", "Forward PV updates to Kafka until told to stop."),
+        "blocks": ("forwarder.cli.blocks", "blocks", "Tell a forwarder what to forward of an instrument."),
         "demo": ("forwarder.cli.demo", "demo", "Show the whole chain at work on this machine alone."),
         "streams": ("forwarder.cli.streams", "streams", "See and change what a running forwarder forwards."),
         "topics": ("forwarder.cli.topics", "topics", "Check and make the topics of an instrument, or of the service."),

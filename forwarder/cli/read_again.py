@@ -2,10 +2,11 @@
 
 import logging
 from collections.abc import Callable
+from typing import Any
 
 from ..errors import BadSetting
 from ..observe.logs import Logs
-from ..settings.load import Reading
+from ..settings.load import Loaded
 from ..settings.table import LOG_LEVEL, VERBOSITY
 from ..settings.types import LogSettings
 
@@ -17,7 +18,7 @@ _TAKEN = {VERBOSITY.name, LOG_LEVEL.name}
 class ReadAgain:
     """Takes the levels of the log; says of all else that is new that it needs a restart."""
 
-    def __init__(self, running: Reading, read: Callable[[], Reading], logs: Logs) -> None:
+    def __init__(self, running: Loaded[Any], read: Callable[[], Loaded[Any]], logs: Logs) -> None:
         self._running = running
         self._read = read
         self._logs = logs

@@ -7,7 +7,9 @@ from typing import Any
 
 import click
 
-from ..settings.table import SETTINGS, Kind, Setting
+from ..settings.blocks.table import TABLE as BLOCKS
+from ..settings.setting import Kind, Setting, Table
+from ..settings.table import TABLE
 from . import exits
 from .group import forwarder
 from .options import ADDRESS_HELP, SettingsCommand
@@ -37,6 +39,16 @@ it. {address}
 """
 
 
+_BLOCKS = """\
+# Settings of `forwarder blocks`
+
+Written by `make reference`; do not edit. What they do together:
+[tell a forwarder an instrument's blocks](../how-to/blocks.md).
+
+Each is a flag, an environment variable and a line of a file, as [those of the forwarder](settings.md) are. {address}
+"""
+
+
 def reference() -> str:
     """The page of the commands."""
     codes = "\n".join(f"| {code} | {meaning} |" for code, meaning in exits.MEANING.items())
@@ -45,7 +57,12 @@ def reference() -> str:
 
 def settings_reference() -> str:
     """The page of the settings."""
-    return "\n".join([_SETTINGS.format(address=ADDRESS_HELP), *_settings_tables()])
+    return "\n".join([_SETTINGS.format(address=ADDRESS_HELP), *_settings_tables(TABLE)])
+
+
+def blocks_reference() -> str:
+    """The page of the settings of the process beside an instrument."""
+    return "\n".join([_BLOCKS.format(address=ADDRESS_HELP), *_settings_tables(BLOCKS)])
 
 
 def _commands(group: click.Group, path: tuple[str, ...]) -> Iterator[str]:
@@ -71,6 +88,8 @@ def _section(command: click.Command, path: tuple[str, ...]) -> str:
         lines += ["| option | |", "|---|---|", *(_row(command, each) for each in options), ""]
     if path == ("run",):
         lines += ["All [settings](settings.md) but those of the topics of an instrument mean something to it.", ""]
+    if path == ("blocks",):
+        lines += ["It has [settings of its own](blocks.md).", ""]
     if isinstance(command, SettingsCommand):
         names = ", ".join(f"`--{setting.name}`" for setting in command.settings)
         lines += [f"[Settings](settings.md): {names}.", "", "```console", *_prompted(command.examples), "```", ""]
@@ -101,8 +120,8 @@ def _prompted(examples: str) -> list[str]:
     return [f"$ {line}" for line in examples.splitlines()]
 
 
-def _settings_tables() -> Iterator[str]:
-    for group, settings in groupby(SETTINGS, key=lambda setting: setting.group):
+def _settings_tables(table: Table) -> Iterator[str]:
+    for group, settings in groupby(table.settings, key=lambda setting: setting.group):
         yield "\n".join([f"## {group}", "", "| setting | | allowed | default | variables |", "|---|---|---|---|---|"])
         yield "\n".join([*_rows(settings), ""])
 

@@ -10,13 +10,13 @@ from ..encode import SCHEMAS
 from ..errors import BadCommand, ForwarderError
 from ..kafka import admin
 from ..model import Add, Command, Replace, Stream
+from ..remote.connection import Remote, Unclear, Unknown, connect
+from ..remote.orders import messages
+from ..remote.status import Status
+from ..remote.verdict import Outcome, Sent, Verdict, judge, preview
 from ..settings.load import Reading
-from ..settings.types import ClusterSettings
+from ..settings.types import ClusterSettings, Dialect
 from ..tools.destinations import topics_of
-from ..tools.orders import Dialect, messages
-from ..tools.remote import Remote, Unclear, Unknown, connect
-from ..tools.status import Status
-from ..tools.verdict import Outcome, Sent, Verdict, judge, preview
 from . import exits
 from .streams_shown import COLUMNS, remote, rows
 from .terminal import BAD, DOUBTFUL, FAINT, GOOD, Styled, Terminal, count_of

@@ -7,13 +7,14 @@ from typing import NamedTuple
 
 import click
 
+from ..commands.names import topic_of
 from ..kafka.sender import NOT_KNOWN_YET
 from ..model import Pattern, Remove, Stream
+from ..remote.connection import Remote, Unknown
+from ..remote.status import Status
+from ..remote.verdict import preview
 from ..settings.load import Reading
-from ..tools.listing import topic_of, write_csv, write_json
-from ..tools.remote import Remote, Unknown
-from ..tools.status import Status
-from ..tools.verdict import preview
+from ..tools.listing import write_csv, write_json
 from . import exits
 from .terminal import BAD, DOUBTFUL, FAINT, GOOD, Cell, Column, Styled, Terminal, count_of
 

@@ -10,10 +10,10 @@ import click
 
 from ..kafka.admin import Made
 from ..kafka.cluster import Cluster
+from ..remote.connection import connect
 from ..settings.load import Reading
 from ..settings.types import ClusterSettings
 from ..tools.instrument import Wanted, topics_of, topics_of_service
-from ..tools.remote import connect
 from ..tools.topics import Comparison, Found, compare, make
 from . import exits
 from .terminal import BAD, DOUBTFUL, FAINT, GOOD, Cell, Column, Styled, Terminal, count_of

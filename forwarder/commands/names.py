@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from functools import lru_cache
 
 from forwarder.errors import BadCommand
-from forwarder.model import Pattern
+from forwarder.model import Pattern, Stream
 
 # Control characters and whitespace can't be part of a PV's name and are a sign of damage or of a slip; a lone
 # surrogate (possible in JSON) has no UTF-8 form, and the name becomes the Kafka key.
@@ -65,6 +65,11 @@ def split_topic(text: str, *, pattern: bool = False) -> tuple[str, str]:
             f"topic {quoted(text)} is not a name Kafka allows: 1 to 249 letters, digits, dots, underscores and hyphens"
         )
     return broker, topic
+
+
+def topic_of(stream: Stream) -> str:
+    """`topic`, or `host:port/topic` where it is in another cluster."""
+    return f"{stream.broker}/{stream.topic}" if stream.broker else stream.topic
 
 
 def check_wildcards(patterns: Iterable[Pattern], most: int) -> None:

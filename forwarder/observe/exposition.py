@@ -1,8 +1,8 @@
-"""What Prometheus reads: the table of metrics in its format."""
+"""What Prometheus reads: a table of metrics in its format."""
 
 import time
-from collections.abc import Callable, Iterable
-from dataclasses import replace
+from collections.abc import Callable, Iterable, Sequence
+from typing import Generic
 
 from aiohttp import web
 from prometheus_client import CollectorRegistry, ProcessCollector
@@ -17,15 +17,16 @@ from prometheus_client.registry import Collector
 from prometheus_client.utils import floatToGoString
 
 from .histogram import Histogram
-from .measured import Measured
-from .metrics import METRICS, Kind, Metric
+from .metric import Kind, M, Metric
 
 
-class Metrics:
+class Metrics(Generic[M]):
     """Answers scrapes. All values of an answer are of the same moment: nothing else runs while it is made."""
 
-    def __init__(self, measure: Callable[[], Measured]) -> None:
+    def __init__(self, measure: Callable[[float], M], table: Sequence[Metric[M]]) -> None:
+        """`measure` is told how many seconds the last answer took."""
         self._measure = measure
+        self._table = table
         self._seconds = 0.0
         self._registry = CollectorRegistry(auto_describe=False)
         ProcessCollector(registry=self._registry)
@@ -47,8 +48,8 @@ class Metrics:
         return body, content_type
 
     def _families(self) -> Iterable[Family]:
-        measured = replace(self._measure(), scrape_s=self._seconds)
-        return (_family(metric, measured) for metric in METRICS)
+        measured = self._measure(self._seconds)
+        return (_family(metric, measured) for metric in self._table)
 
 
 class _Collector(Collector):
@@ -59,7 +60,7 @@ class _Collector(Collector):
         return self._families()
 
 
-def _family(metric: Metric, measured: Measured) -> Family:
+def _family(metric: Metric[M], measured: M) -> Family:
     if metric.histogram is not None:
         family = HistogramMetricFamily(metric.full_name, metric.help)
         histogram = metric.histogram(measured)

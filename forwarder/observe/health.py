@@ -1,6 +1,6 @@
 """What probes ask: whether the service has to be started again, and whether it does its work."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from aiohttp import web
@@ -55,18 +55,45 @@ class Progress:
         return now - self._seen[cluster][1] if cluster in self._seen else 0.0
 
 
-class Health:
+class Probes:
     """Answers `/live` and `/ready` with 200 or 503, and says of each check what is wrong."""
+
+    def __init__(self, live: Callable[[], dict[str, str]], ready: Callable[[], dict[str, str]]) -> None:
+        """Both give `ok` or what is wrong, by check."""
+        self._live = live
+        self._ready = ready
+
+    def add_routes(self, app: web.Application) -> None:
+        app.router.add_get("/live", self._answer_live)
+        app.router.add_get("/ready", self._answer_ready)
+
+    async def _answer_live(self, request: web.Request) -> web.Response:
+        return _answer(request, "live", self._live())
+
+    async def _answer_ready(self, request: web.Request) -> web.Response:
+        return _answer(request, "ready", self._ready())
+
+
+def live_checks(stuck: Sequence[str], heartbeat_s: float | None, *, stopping: bool) -> dict[str, str]:
+    """What only a new start can mend: parts that do not get on, or that nobody looks at any more."""
+    late = heartbeat_s is not None and heartbeat_s > HEARTBEAT_S
+    # Parts that a stop has ended are not stuck, and it has an end of its own.
+    names = "" if stopping else ", ".join(stuck)
+    return {
+        "parts": f"stuck: {names}" if names else OK,
+        "heartbeat": f"none for {heartbeat_s:.0f} s" if late else OK,
+    }
+
+
+class Health:
+    """How the service is, for those who ask whether it has to be started again, and whether it does its work."""
 
     def __init__(self, vitals: Callable[[], Vitals], clock: Callable[[], float]) -> None:
         """`clock` gives seconds that never go back."""
         self._vitals = vitals
         self._clock = clock
         self._progress = Progress()
-
-    def add_routes(self, app: web.Application) -> None:
-        app.router.add_get("/live", self._live)
-        app.router.add_get("/ready", self._ready)
+        self.add_routes = Probes(self.live, self.ready).add_routes
 
     def look(self) -> None:
         """Remember how things are. To be called every second."""
@@ -75,14 +102,7 @@ class Health:
     def live(self) -> dict[str, str]:
         """What only a new start of the service can mend: by check, `ok` or what is wrong."""
         condition = self._vitals().condition
-        beat = condition.heartbeat_s
-        late = beat is not None and beat > HEARTBEAT_S
-        # Parts that a stop has ended are not stuck, and it has an end of its own.
-        stuck = () if condition.stopping else condition.stuck
-        return {
-            "parts": f"stuck: {', '.join(stuck)}" if stuck else OK,
-            "heartbeat": f"none for {beat:.0f} s" if late else OK,
-        }
+        return live_checks(condition.stuck, condition.heartbeat_s, stopping=condition.stopping)
 
     def ready(self) -> dict[str, str]:
         """What keeps the service from its work: by check, `ok` or what is wrong. PVs that are away do not."""
@@ -101,12 +121,6 @@ class Health:
             "config": f"not read: {', '.join(unread)}" if unread else OK,
             "kafka": "; ".join(silent) or OK,
         }
-
-    async def _live(self, request: web.Request) -> web.Response:
-        return _answer(request, "live", self.live())
-
-    async def _ready(self, request: web.Request) -> web.Response:
-        return _answer(request, "ready", self.ready())
 
 
 def _answer(request: web.Request, what: str, checks: dict[str, str]) -> web.Response:

@@ -2,40 +2,10 @@
 
 import platform
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
-from enum import Enum
-from typing import TypeAlias
 
 from .histogram import Histogram
 from .measured import ClusterOf, Measured, MessagesOf
-
-PREFIX = "forwarder_"
-
-Sample: TypeAlias = tuple[tuple[str, ...], float]
-"""Values of the labels, and the value."""
-
-
-class Kind(Enum):
-    COUNTER = "counter"
-    GAUGE = "gauge"
-    HISTOGRAM = "histogram"
-
-
-@dataclass(frozen=True, slots=True)
-class Metric:
-    """One metric. A counter's name ends with `_total`, and a unit is a base unit: seconds, bytes."""
-
-    name: str
-    """Without the prefix."""
-    kind: Kind
-    help: str
-    labels: tuple[str, ...]
-    samples: Callable[[Measured], Iterable[Sample]]
-    histogram: Callable[[Measured], Histogram] | None = None
-
-    @property
-    def full_name(self) -> str:
-        return PREFIX + self.name
+from .metric import Kind, Metric, Sample
 
 
 def _one(value: Callable[[Measured], float]) -> Callable[[Measured], list[Sample]]:
@@ -64,23 +34,23 @@ def _client(protocol: str, name: str) -> Callable[[Measured], list[Sample]]:
 
 def _counter(
     name: str, help: str, samples: Callable[[Measured], Iterable[Sample]], labels: tuple[str, ...] = ()
-) -> Metric:
+) -> Metric[Measured]:
     return Metric(name, Kind.COUNTER, help, labels, samples)
 
 
 def _gauge(
     name: str, help: str, samples: Callable[[Measured], Iterable[Sample]], labels: tuple[str, ...] = ()
-) -> Metric:
+) -> Metric[Measured]:
     return Metric(name, Kind.GAUGE, help, labels, samples)
 
 
-def _histogram(name: str, help: str, histogram: Callable[[Measured], Histogram]) -> Metric:
+def _histogram(name: str, help: str, histogram: Callable[[Measured], Histogram]) -> Metric[Measured]:
     return Metric(name, Kind.HISTOGRAM, help, (), lambda _: [], histogram)
 
 
 _TOPIC = ("cluster", "topic")
 
-METRICS: tuple[Metric, ...] = (
+METRICS: tuple[Metric[Measured], ...] = (
     _gauge(
         "build_info",
         "Always 1; the labels say what runs.",

@@ -9,21 +9,22 @@ from ..errors import BadSetting
 from . import files
 from .names import LIBRDKAFKA, MEANINGLESS, librdkafka_name, nearest, plain
 from .raw import Layer, Rank, Raw
-from .table import BY_NAME, KAFKA_CONFIG, SETTINGS
+from .setting import Table
+from .table import KAFKA_CONFIG
 from .values import bad
 
 
-def from_flags(command_line: Mapping[str, Sequence[str]], warnings: list[str]) -> Layer:
+def from_flags(table: Table, command_line: Mapping[str, Sequence[str]], warnings: list[str]) -> Layer:
     """Every flag, by its name without hyphens in front, with its values; a switch has the value `yes`."""
     layer: dict[str, Raw] = {}
     for name, texts in command_line.items():
         source = f"the flag --{name}"
         if name in MEANINGLESS:
             warnings.append(_meaningless(name, source))
-        elif name not in BY_NAME:
-            raise BadSetting(f"unknown flag --{name}{nearest(name, _known())}")
+        elif name not in table.by_name:
+            raise BadSetting(f"unknown flag --{name}{nearest(name, _known(table))}")
         elif texts:
-            setting = BY_NAME[name]
+            setting = table.by_name[name]
             if setting.secret:
                 warnings.append(
                     f"{setting.name}: {source} shows the password to everybody on this machine; "
@@ -33,30 +34,30 @@ def from_flags(command_line: Mapping[str, Sequence[str]], warnings: list[str]) -
     return _with_librdkafka(layer, warnings)
 
 
-def from_environment(environment: Mapping[str, str], warnings: list[str]) -> Layer:
+def from_environment(table: Table, environment: Mapping[str, str], warnings: list[str]) -> Layer:
     """A variable that is empty is one that is not set."""
     layer: dict[str, Raw] = {}
-    for setting in SETTINGS:
+    for setting in table.settings:
         for variable in setting.variables:
             text = environment.get(variable, "")
             if text.strip():
                 layer[setting.name] = Raw((text,), f"the environment variable {variable}", Rank.ENVIRONMENT)
                 break
-    known = [variable for setting in SETTINGS for variable in setting.variables]
+    known = table.variables()
     unknown = sorted(name for name in environment if name.startswith("FORWARDER_") and name not in known)
     warnings.extend(f"the environment variable {name} is not a setting{nearest(name, known)}" for name in unknown)
     return _with_librdkafka(layer, warnings)
 
 
-def from_file(path: Path, warnings: list[str]) -> Layer:
+def from_file(table: Table, path: Path, warnings: list[str]) -> Layer:
     layer: dict[str, Raw] = {}
     for entry in files.read(path):
         if entry.key in MEANINGLESS:
             warnings.append(_meaningless(entry.key, entry.source))
-        elif entry.key not in BY_NAME or entry.key == "config-file":
-            raise BadSetting(f'{entry.source}: unknown setting "{entry.key}"{nearest(entry.key, _known())}')
+        elif entry.key not in table.by_name or entry.key == "config-file":
+            raise BadSetting(f'{entry.source}: unknown setting "{entry.key}"{nearest(entry.key, _known(table))}')
         elif any(entry.texts):
-            _add(layer, BY_NAME[entry.key].name, Raw(entry.texts, entry.source, Rank.FILE))
+            _add(layer, table.by_name[entry.key].name, Raw(entry.texts, entry.source, Rank.FILE))
     return _with_librdkafka(layer, warnings)
 
 
@@ -96,8 +97,8 @@ def _with_librdkafka(layer: Layer, warnings: list[str]) -> Layer:
     return {**meant, **layer}
 
 
-def _known() -> list[str]:
-    return sorted({*BY_NAME, *MEANINGLESS})
+def _known(table: Table) -> list[str]:
+    return sorted({*table.by_name, *MEANINGLESS})
 
 
 def _meaningless(name: str, source: str) -> str:

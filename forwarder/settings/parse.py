@@ -19,6 +19,7 @@ _LEVEL_NUMBERS = {"0": 5, "1": 10, "2": 20, "3": 30, "4": 40, "5": 50, "6": 50, 
 """The C++ forwarder hands its number to spdlog as a level: 0 trace to 5 critical; 6 and 7 say nothing at all."""
 
 _GRAYLOG_PORT = 12201
+_MARIADB_PORT = 3306
 
 
 def word(text: str) -> str:
@@ -86,6 +87,27 @@ def days(low: float, high: float) -> Callable[[str], float]:
             raise ValueError(str(error).replace("seconds", "days")) from None
 
     return parse
+
+
+def prefix(text: str) -> str:
+    """What the names of an instrument's PVs begin with."""
+    if re.search(r"[\s?*]", text.strip()) or not text.strip().endswith(":"):
+        raise ValueError("is not what names of PVs begin with: it has to end with a colon")
+    return text.strip()
+
+
+def instrument(text: str) -> str:
+    """What the names of an instrument's topics begin with."""
+    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,199}", text.strip()):
+        raise ValueError("is no name of an instrument")
+    return text.strip()
+
+
+def schema(text: str) -> str:
+    """A word that can be the name of a schema; whether there is one is for the forwarder to say."""
+    if not re.fullmatch(r"[A-Za-z0-9_]{1,64}", text.strip()):
+        raise ValueError("is no name of a schema")
+    return text.strip()
 
 
 def yes_or_no(text: str) -> bool:
@@ -163,6 +185,15 @@ def listener(text: str) -> tuple[str, int] | None:
     any_port = port == "0"
     host, _, port = broker(f"{given or LOOPBACKS[0]}:{'1' if any_port else port}").rpartition(":")
     return host.strip("[]"), 0 if any_port else int(port)
+
+
+def database(text: str) -> tuple[str, int]:
+    """Host and port of a database server; the path of a Unix socket has the port 0."""
+    text = text.strip()
+    if text.startswith("/"):
+        return text, 0
+    host, _, port = broker(text, _MARIADB_PORT).rpartition(":")
+    return host.strip("[]"), int(port)
 
 
 def hosts(text: str) -> tuple[str, ...]:

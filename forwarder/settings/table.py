@@ -1,53 +1,12 @@
-"""The one table of all settings. Flags, environment variables, files, help and checks are derived from it."""
+"""All settings of `forwarder run`."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
-from enum import Enum
 from pathlib import Path
-from typing import Any, Generic, TypeVar
+from typing import Any
 
 from . import parse
+from .setting import Kind, Setting, Table
 from .types import EventLoop, LogFormat
 from .uri import MECHANISMS, PROTOCOLS, Address, cluster_address, topic_address
-
-T = TypeVar("T")
-
-
-class Kind(Enum):
-    ONE = "one value; the last one given counts"
-    MANY = "may be given several times, or once with spaces between"
-    SWITCH = "a flag without a value"
-    PAIRS = "names and values in turn"
-
-
-@dataclass(frozen=True, slots=True)
-class Setting(Generic[T]):
-    """One setting. Its flag is `--name`; its variables are `FORWARDER_NAME`, `NAME` and then those it shares."""
-
-    name: str
-    parse: Callable[[str], T]
-    help: str
-    allowed: str
-    """What may be written, in words."""
-    group: str
-    kind: Kind = Kind.ONE
-    default: str | None = None
-    """As a user would write it; None: not set."""
-    short: str = ""
-    aliases: tuple[str, ...] = ()
-    """Other names of the flag, from earlier forwarders."""
-    shared_variables: tuple[str, ...] = ()
-    """EPICS's own variables for the same thing."""
-    bare_variable: bool = True
-    """Whether the name without `FORWARDER_` is read too; not where other programs use it."""
-    secret: bool = False
-    metavar: str = "TEXT"
-
-    @property
-    def variables(self) -> tuple[str, ...]:
-        """Environment variables, the strongest first."""
-        upper = self.name.upper().replace("-", "_")
-        return (f"FORWARDER_{upper}", *((upper,) if self.bare_variable else ()), *self.shared_variables)
 
 
 def _topic(name: str, help: str, *aliases: str, kind: Kind = Kind.ONE) -> Setting[Address]:
@@ -856,5 +815,5 @@ SETTINGS: tuple[Setting[Any], ...] = (
     HTTP_KEY_FILE,
 )
 
-BY_NAME: dict[str, Setting[Any]] = {name: setting for setting in SETTINGS for name in (setting.name, *setting.aliases)}
-"""Every name a setting can be given by."""
+TABLE = Table(SETTINGS)
+BY_NAME = TABLE.by_name

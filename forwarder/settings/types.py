@@ -12,6 +12,14 @@ class EventLoop(Enum):
     ASYNCIO = "asyncio"
 
 
+class Dialect(Enum):
+    """How to tell a forwarder something."""
+
+    FC00 = "fc00"
+    JSON = "json"
+    """The C++ forwarder's."""
+
+
 @dataclass(frozen=True, slots=True)
 class Security:
     """How to talk to the brokers of one cluster."""

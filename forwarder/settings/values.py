@@ -2,11 +2,11 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from ..errors import BadSetting
 from .raw import Layer, Rank, Raw
-from .table import PASSWORD_FILES, Kind, Setting
+from .setting import Kind, Setting
 from .uri import without_user
 
 T = TypeVar("T")
@@ -25,9 +25,9 @@ class Values:
                 return found
         return Raw((setting.default,), "the default", Rank.DEFAULT) if setting.default is not None else None
 
-    def is_set(self, setting: Setting[T]) -> bool:
-        """Whether any place sets it, its default aside."""
-        return any(setting.name in layer for layer in self.layers)
+    def is_set_above(self, setting: Setting[Any], rank: Rank) -> bool:
+        """Whether a place that counts before this one sets it."""
+        return self.rank(setting) > rank
 
     def rank(self, setting: Setting[T]) -> Rank:
         found = self.raw(setting)
@@ -52,9 +52,8 @@ class Values:
         assert found is not None, f"{setting.name} has no default"
         return found
 
-    def password(self, setting: Setting[str]) -> str:
+    def password(self, setting: Setting[str], file: Setting[Path]) -> str:
         """A password, or the content of its file, whichever was set in the stronger place; empty for none."""
-        file = PASSWORD_FILES[setting.name]
         raw_file = self.raw(file)
         if raw_file is None or self.rank(setting) >= raw_file.rank:
             return self.get(setting) or ""

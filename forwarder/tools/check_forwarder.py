@@ -5,11 +5,11 @@ from collections.abc import Iterator
 
 from ..errors import BadSetting, ForwarderError
 from ..kafka.sender import NOT_KNOWN_YET
+from ..remote.connection import Remote
+from ..remote.status import Status
 from ..settings.types import Settings, TopicSettings
 from .destinations import topics_of
 from .findings import Finding, failed, ok, unknown, warning
-from .remote import Remote
-from .status import Status
 
 CLOCK = "clock"
 _SKEW_MS = 2_000

@@ -11,10 +11,10 @@ from ..errors import BadSetting, KafkaAway
 from ..kafka import admin
 from ..kafka.admin import ClusterFacts, Operation, TopicFacts
 from ..kafka.cluster import NO_ERROR, Cluster, words_of
+from ..remote.connection import connect
 from ..settings.types import Settings, TopicSettings
 from .findings import Finding, failed, ok, unknown, warning
 from .instrument import what_makes
-from .remote import connect
 
 _CONFIG = frozenset({Operation.READ})
 _STATUS = frozenset({Operation.WRITE})

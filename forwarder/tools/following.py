@@ -9,8 +9,8 @@ from enum import Enum
 
 from ..errors import ForwarderError, KafkaAway
 from ..kafka.topic_reader import EARLIEST, LATEST, Record, TopicReader
+from ..remote.connection import connect
 from ..settings.types import TopicSettings
-from .remote import connect
 
 _WAIT_MS = 500
 _AGAIN_S = 1.0

@@ -9,7 +9,7 @@ from enum import Enum
 
 from ..commands import legacy_json
 from ..commands.limits import Limits
-from ..commands.names import check_channel, check_schema, split_topic
+from ..commands.names import check_channel, check_schema, split_topic, topic_of
 from ..errors import BadCommand
 from ..model import Stream, Transport
 
@@ -103,11 +103,6 @@ def write_json(streams: Sequence[Stream]) -> str:
         for (channel, transport), these in converters.items()
     )
     return f'{{"streams": [\n{lines}\n]}}\n' if converters else '{"streams": []}\n'
-
-
-def topic_of(stream: Stream) -> str:
-    """`topic`, or `host:port/topic` where it is in another cluster."""
-    return f"{stream.broker}/{stream.topic}" if stream.broker else stream.topic
 
 
 def _form(text: str) -> Form:

@@ -5,7 +5,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from forwarder.observe.metrics import METRICS, Kind
+from forwarder.observe.metric import Kind
+from forwarder.observe.metrics import METRICS
 from tests.deploy.promql import names_in
 from tests.support.prometheus import promtool
 

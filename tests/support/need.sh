@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # What the tests need beside Python: Java 17 and Maven for a real Kafka, flatc to judge the messages, a real Prometheus, a
-# real browser, systemd's judgement of its units. `need.sh machine`: also what boots a machine to install on,
-# and what builds and runs an image.
+# real MariaDB, a real browser, systemd's judgement of its units. `need.sh machine`: also what boots a machine to install
+# on, and what builds and runs an image.
 # Installs what is missing where it may, else says in one line what to install.
 set -euo pipefail
 
@@ -31,6 +31,8 @@ missing=()
 java_is_new_enough || missing+=(default-jre-headless)
 command -v mvn >/dev/null || missing+=(maven)
 command -v flatc >/dev/null || missing+=(flatbuffers-compiler)
+# Only the programs: the package mariadb-server would start a service, and again with every start of the machine.
+command -v mariadb-install-db >/dev/null || missing+=(mariadb-server-core mariadb-client-core)
 command -v chromium >/dev/null || missing+=(chromium fonts-dejavu-core)
 command -v systemd-analyze >/dev/null || missing+=(systemd)
 if [ "${1-}" = machine ]; then
@@ -49,7 +51,7 @@ fi
 
 if [ "$(id -u)" != 0 ] || ! command -v apt-get >/dev/null; then
   has_prometheus || missing+=(prometheus)
-  echo "the tests need Java 17 or newer, Maven, flatc, Prometheus, Chromium and systemd; install (Debian's names): ${missing[*]}" >&2
+  echo "the tests need Java 17 or newer, Maven, flatc, MariaDB, Prometheus, Chromium and systemd; install (Debian's names): ${missing[*]}" >&2
   exit 1
 fi
 export DEBIAN_FRONTEND=noninteractive

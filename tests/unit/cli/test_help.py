@@ -38,7 +38,7 @@ WITH_SETTINGS = {path: command for path, command in COMMANDS.items() if isinstan
 def test_all_commands_are_there() -> None:
     leaves = {" ".join(path) for path, command in COMMANDS.items() if not isinstance(command, click.Group)}
     assert leaves == {
-        "run", "demo", "streams list", "streams add", "streams remove", "streams replace", "streams clear",
+        "run", "blocks", "demo", "streams list", "streams add", "streams remove", "streams replace", "streams clear",
         "topics check", "topics create", "watch", "check", "completion",
     }  # fmt: skip
 

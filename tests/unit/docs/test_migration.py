@@ -11,7 +11,7 @@ from forwarder.cli.options import command_line
 from forwarder.settings import layers
 from forwarder.settings.load import read
 from forwarder.settings.names import LIBRDKAFKA, MEANINGLESS
-from forwarder.settings.table import BY_NAME, SETTINGS
+from forwarder.settings.table import BY_NAME, SETTINGS, TABLE
 from tests.unit.docs.pages import rows
 
 CPP, ESS = "docs/how-to/migrate-from-cpp.md", "docs/how-to/migrate-from-ess.md"
@@ -75,7 +75,7 @@ def test_an_old_command_line_is_read_as_the_table_says(
     given.pop("show_settings", None)
     line = command_line(given)
     warnings: list[str] = []
-    layer = layers.from_flags(line, warnings)
+    layer = layers.from_flags(TABLE, line, warnings)
 
     if here.startswith("nothing: "):
         name = flag.lstrip("-")

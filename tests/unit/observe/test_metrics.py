@@ -3,16 +3,24 @@
 import re
 from collections import Counter
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
+from forwarder.observe.blocks import METRICS as BLOCKS
+from forwarder.observe.blocks import MeasuredBlocks, SourceOf
 from forwarder.observe.exposition import Metrics
 from forwarder.observe.histogram import Histogram, Lags
 from forwarder.observe.measured import ClusterOf, Condition, Measured, MessagesOf, PvsOf
-from forwarder.observe.metrics import METRICS, Kind, Metric
+from forwarder.observe.metric import Kind, Metric
+from forwarder.observe.metrics import METRICS
 from tests.support.prometheus import promtool
+
+ALL: tuple[Metric[Any], ...] = (*METRICS, *BLOCKS)
+"""Of the forwarder, and of the process beside an instrument."""
 
 PAGE = Path(__file__).parents[3] / "docs/reference/metrics.md"
 
@@ -28,6 +36,8 @@ BOUNDED = {
     "dialect",
     "result",
     "part",
+    "source",
+    "kind",
 }
 """None of them has a value for each PV."""
 
@@ -72,7 +82,7 @@ def measured(histogram: Histogram | None = None) -> Measured:
 
 
 def scraped(measured: Measured, accept: str = "") -> tuple[str, str]:
-    body, content_type = Metrics(lambda: measured).exposition(accept)
+    body, content_type = Metrics(lambda _: measured, METRICS).exposition(accept)
     return body.decode(), content_type
 
 
@@ -82,8 +92,8 @@ def values(text: str) -> dict[tuple[str, tuple[tuple[str, str], ...]], float]:
     return {(sample.name, tuple(sorted(sample.labels.items()))): sample.value for sample in samples}
 
 
-@pytest.mark.parametrize("metric", METRICS, ids=lambda metric: metric.name)
-def test_a_name_says_the_kind_and_a_base_unit(metric: Metric) -> None:
+@pytest.mark.parametrize("metric", ALL, ids=lambda metric: metric.name)
+def test_a_name_says_the_kind_and_a_base_unit(metric: Metric[Any]) -> None:
     assert re.fullmatch(r"[a-z][a-z_]*[a-z]", metric.name)
     assert metric.name.endswith("_total") == (metric.kind is Kind.COUNTER)
     assert not re.search(r"(_ms|_us|_ns|_milliseconds|_minutes|_kb|_mb|_percent|_s)(_total)?$", metric.name)
@@ -93,7 +103,7 @@ def test_a_name_says_the_kind_and_a_base_unit(metric: Metric) -> None:
 
 
 def test_names_are_unique() -> None:
-    assert len({metric.name for metric in METRICS}) == len(METRICS)
+    assert len({metric.name for metric in ALL}) == len(ALL)
 
 
 def test_what_is_measured_is_told() -> None:
@@ -124,6 +134,36 @@ def test_prometheus_finds_no_fault_in_it_and_gets_the_format_that_it_asks_for() 
     assert open_metrics.endswith("# EOF\n")
 
 
+def test_what_is_measured_beside_an_instrument_is_told() -> None:
+    blocks = SourceOf("blocks", 3, changes=2, bad={"hex": 1}, reconnects=0, connected=True, age_s=1.5)
+    archive = SourceOf("archive", 0, changes=0, bad={"rows": 0}, reconnects=0, connected=False, age_s=None)
+    measured = MeasuredBlocks(
+        version="1.2.3",
+        sources=(blocks, archive),
+        wanted=3,
+        served=2,
+        announced=4,
+        held_back=0,
+        unconfirmed={"add": 1},
+        commands={("add", "sent"): 5},
+        statuses=7,
+        forwarder_alive=True,
+        deaths={"status": 1},
+        scrape_s=0.001,
+    )
+    text = Metrics(lambda _: measured, BLOCKS).exposition("")[0].decode()
+    promtool("check", "metrics", text=text)
+    told = values(text)
+    assert told["forwarder_blocks_wanted_pvs", (("source", "blocks"),)] == 3
+    assert told["forwarder_blocks_bad_values_total", (("reason", "hex"), ("source", "blocks"))] == 1
+    assert told["forwarder_blocks_missing_streams", ()] == 1
+    assert told["forwarder_blocks_commands_total", (("kind", "add"), ("result", "sent"))] == 5
+    assert ("forwarder_blocks_last_good_value_age_seconds", (("source", "archive"),)) not in told
+    text = Metrics(lambda _: replace(measured, served=None, forwarder_alive=None), BLOCKS).exposition("")[0].decode()
+    assert "\nforwarder_blocks_missing_streams " not in text
+    assert "\nforwarder_blocks_forwarder_running " not in text
+
+
 def test_a_histogram_counts_all_up_to_each_bound() -> None:
     histogram = Histogram((0.1, 1.0))
     for value, count in ((0.05, 10), (0.1, 1), (0.5, 2), (7.0, 3)):
@@ -147,7 +187,7 @@ def test_a_beat_is_sampled_by_its_first_and_last_message() -> None:
 
 
 def rows() -> Iterator[str]:
-    for metric in METRICS:
+    for metric in ALL:
         labels = ", ".join(f"`{label}`" for label in metric.labels)
         yield f"| `{metric.full_name}` | {metric.kind.value} | {labels} | {metric.help} |"
 

@@ -10,8 +10,8 @@ from forwarder.encode import x5f2
 from forwarder.kafka.topic_reader import Record
 from forwarder.model import Add, Command, Pattern, Remove, RemoveAll, Replace, Stream, Transport
 from forwarder.observe.status import StreamList
-from forwarder.tools.status import Status, newest, read
-from forwarder.tools.verdict import Outcome, Sent, judge, preview
+from forwarder.remote.status import Status, newest, read
+from forwarder.remote.verdict import Outcome, Sent, judge, preview
 
 SENDER = x5f2.Sender("forwarder", "1.2", "fwd", "host", 42, 4000)
 A, B, C = (Stream(name, Transport.CA, "f144", "T") for name in "ABC")

@@ -13,8 +13,9 @@ from ..kafka.single import send
 from ..kafka.storage_topic import StorageTopic
 from ..kafka.topic_reader import EARLIEST, LATEST, Record, TopicReader
 from ..model import Command, Stream
-from ..settings.types import ClusterSettings, TopicSettings
-from .orders import Dialect, messages
+from ..pulse import Pulse
+from ..settings.types import ClusterSettings, Dialect, TopicSettings
+from .orders import messages
 from .status import Status, newest, read
 from .verdict import Sent
 
@@ -36,9 +37,9 @@ class Unknown(ForwarderError):
     """What was asked for is not said anywhere; the message says where it was looked for."""
 
 
-def connect(settings: ClusterSettings) -> Cluster:
+def connect(settings: ClusterSettings, client_id: str = CLIENT_ID) -> Cluster:
     """The connections to a cluster, which never make a topic by asking for it; to be closed."""
-    return Cluster(replace(settings, create_topics=False), CLIENT_ID, REQUEST_TIMEOUT_S)
+    return Cluster(replace(settings, create_topics=False), client_id, REQUEST_TIMEOUT_S)
 
 
 class Remote:
@@ -50,15 +51,20 @@ class Remote:
         status: TopicSettings | None = None,
         storage: TopicSettings | None = None,
         service_id: str | None = None,
+        client_id: str = CLIENT_ID,
+        pulse: Pulse | None = None,
     ) -> None:
-        """`service_id` None: whichever forwarder reads the config topic, if there is just one.
+        """`service_id` None: whichever forwarder reads the config topic, if there is just one. `client_id` is what
+        brokers call who asks; `pulse` beats while it waits for a status.
 
         Without a status topic it can be told something, and nobody knows what comes of it.
         """
         self._config = config
         self._storage = storage
         self._meant = service_id
-        self._status_cluster = connect(status.cluster) if status is not None else None
+        self._client_id = client_id
+        self._pulse = pulse or Pulse()
+        self._status_cluster = connect(status.cluster, client_id) if status is not None else None
         self._status = TopicReader(self._status_cluster, status.topic) if status and self._status_cluster else None
         self._positions: dict[int, int] = {}
         self._newest: Status | None = None
@@ -133,13 +139,14 @@ class Remote:
             self._positions = ends
         partition = offset = 0
         for message in ready:
-            partition, offset = await send(self._config, CLIENT_ID, message)
+            partition, offset = await send(self._config, self._client_id, message)
         return Sent(command, self._config.topic, partition, offset), self._newest
 
     async def statuses(self) -> AsyncIterator[Status]:
         """What it says from then on."""
         assert self._status is not None, "nothing is heard without a status topic"
         while True:
+            self._pulse.beat()
             records, self._positions = await self._status.fetch(self._positions, _WAIT_MS)
             for status in filter(self._may_be_meant, _statuses(records)):
                 yield status

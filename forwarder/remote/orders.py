@@ -2,21 +2,16 @@
 
 import json
 from collections.abc import Iterable, Sequence
-from enum import Enum
 from typing import Any
 
 from streaming_data_types.fbschemas.forwarder_config_update_fc00.UpdateType import UpdateType
 from streaming_data_types.forwarder_config_update_fc00 import StreamInfo, serialise_fc00
 
 from ..commands.limits import DEFAULT
+from ..commands.names import topic_of
 from ..errors import BadCommand
 from ..model import Add, Command, Exit, Pattern, Remove, RemoveAll, Replace, Stream, Transport
-from .listing import topic_of
-
-
-class Dialect(Enum):
-    FC00 = "fc00"
-    JSON = "json"
+from ..settings.types import Dialect
 
 
 def messages(command: Command, dialect: Dialect) -> list[bytes]:

@@ -7,7 +7,8 @@ import pytest
 from forwarder.commands import dialect, parse
 from forwarder.errors import BadCommand
 from forwarder.model import Add, Command, Exit, Pattern, Remove, RemoveAll, Replace, Stream, Transport
-from forwarder.tools.orders import Dialect, messages
+from forwarder.remote.orders import messages
+from forwarder.settings.types import Dialect
 
 CA = Transport.CA
 STREAMS = (

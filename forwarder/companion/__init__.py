@@ -1,0 +1,1 @@
+"""What `forwarder blocks` does: it stands beside an instrument and tells a forwarder what to forward of it."""
