@@ -1,5 +1,5 @@
-"""Both instances and what tells one of them of blocks, on a machine with systemd, installed by Ansible from the wheel: from
-a real IOC to a real Kafka.
+"""Both instances, and what tells one of them of blocks, on a machine with systemd: installed by Ansible from the wheel,
+from a real IOC to a real Kafka.
 
 Two minutes, and root: `make deploy-check` runs it.
 """
