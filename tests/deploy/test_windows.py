@@ -85,7 +85,9 @@ def test_blocks_runs_with_what_the_script_writes_of_the_instrument(
     service = definition(BLOCKS)
     assert text(service, "id") == BLOCKS
     settings_file = r"C:\Forwarder\blocks.toml"
-    assert settings_file.replace("C:\\Forwarder", "$Root") in (WINDOWS / "blocks.ps1").read_text()
+    known = (WINDOWS / "blocks.ps1").read_text()
+    assert f"$Id = '{BLOCKS}'" in known
+    assert settings_file.replace("C:\\Forwarder", "$Root") in known
     written = tmp_path / "blocks.toml"
     written.write_text(blocks_settings(is_instrument, addresses))
     module, name, *arguments = text(service, "arguments").split()
