@@ -150,14 +150,15 @@ def test_what_the_documents_say_to_type_is_powershell_and_fits_the_script(place:
 
 def test_the_documents_have_such_prompts() -> None:
     lines = [line for _, line in typed_in_the_documents()]
-    assert {line.split()[0].rpartition("\\")[2] for line in lines} >= {"install.ps1", "uninstall.ps1", "forwarder.exe"}
+    typed = {"install.ps1", "uninstall.ps1", "install-blocks.ps1", "uninstall-blocks.ps1", "forwarder.exe"}
+    assert {line.split()[0].rpartition("\\")[2] for line in lines} >= typed
     assert faults(lines[0].encode() + b" -Wheel {")
 
 
 def test_services_that_the_documents_name_are_ours() -> None:
     page = (REPOSITORY / "docs" / "how-to" / "install-windows.md").read_text(encoding="utf-8")
     named = set(re.findall(r"\bForwarder(?:Production|Development|[A-Z]\w+)", page))
-    assert named == set(SERVICES.values())
+    assert named == set(EVERY)
     assert set(re.findall(r"[A-Z][a-z]+-Service (\w+)", page)) <= named
 
 
