@@ -11,12 +11,7 @@ param([switch] $StartOld)
 . "$PSScriptRoot\instances.ps1"
 
 foreach ($Instance in $Instances) {
-    $Service = Find-Service $Instance.Id
-    if ($Service) {
-        Stop-Service -InputObject $Service
-        Invoke-Program "$Root\services\$($Instance.Id).exe" @('uninstall')
-        Write-Output "$($Instance.Id) is removed"
-    }
+    Uninstall-Service $Instance.Id
     if ($StartOld) {
         $Old = Find-Service $Instance.Old
         if (-not $Old) { throw "there is no service $($Instance.Old) to go back to" }

@@ -3,13 +3,16 @@
 import re
 from pathlib import Path
 
-from forwarder.observe.metrics import METRICS
+import pytest
+
+from forwarder.observe import blocks, metrics
 from tests.deploy.promql import names_in
 from tests.support.prometheus import promtool
 
 ROOT = Path(__file__).parents[2]
 ALERTS = ROOT / "deploy/prometheus/alerts.yml"
 TESTS = Path(__file__).with_name("alerts_test.yml")
+THERE = {metric.full_name for metric in (*metrics.METRICS, *blocks.METRICS)}
 
 
 def test_prometheus_takes_the_rules_and_the_example() -> None:
@@ -43,13 +46,13 @@ def test_every_alert_tells_the_person_on_call_what_is_and_what_to_do() -> None:
 def test_alerts_name_only_metrics_that_exist() -> None:
     named = names_in(re.sub(r"description: >-.*?(?=- alert|\Z)", "", ALERTS.read_text(), flags=re.DOTALL))
     assert len(named) > 10
-    assert named <= {metric.full_name for metric in METRICS}
+    assert named <= THERE
     described = names_in(ALERTS.read_text()) - named
-    assert described <= {metric.full_name for metric in METRICS}, "a description sends nobody to look for what is not"
+    assert described <= THERE, "a description sends nobody to look for what is not"
 
 
-def test_the_dashboard_and_the_example_name_the_same_job() -> None:
-    job = "forwarder"
-    assert f"job_name: {job}" in (ROOT / "deploy/prometheus/prometheus.yml").read_text()
+@pytest.mark.parametrize("job", ["forwarder", "forwarder-blocks"])
+def test_the_dashboard_and_the_example_name_the_same_job(job: str) -> None:
+    assert f"job_name: {job} #" in (ROOT / "deploy/prometheus/prometheus.yml").read_text()
     assert f'job=\\"{job}\\"' in (ROOT / "deploy/grafana/forwarder.json").read_text()
     assert f'job="{job}"' in ALERTS.read_text()

@@ -71,8 +71,9 @@ def test_it_is_not_run_by_root() -> None:
 
 def test_the_forwarder_understands_what_the_image_sets() -> None:
     values = {name: value for name, value in environment().items() if name.startswith("FORWARDER_")}
-    settings = shown_settings(["run"], values)
-    assert settings["state-directory"] in [line.split()[1] for line in recipe() if line.startswith("VOLUME ")]
+    of_an_instrument = {"INSTRUMENT": "LARMOR", "MYPVPREFIX": "IN:LARMOR:"}
+    for settings in (shown_settings(["run"], values), shown_settings(["blocks"], {**values, **of_an_instrument})):
+        assert settings["state-directory"] in [line.split()[1] for line in recipe() if line.startswith("VOLUME ")]
 
 
 def test_the_compose_file_is_valid() -> None:
@@ -95,6 +96,25 @@ def test_what_compose_runs() -> None:
     settings = shown_settings(service["command"], {})
     assert settings["output-broker"] == "localhost:9092"
     assert services()["kafka"]["environment"]["KAFKA_ADVERTISED_LISTENERS"] == "PLAINTEXT://127.0.0.1:9092"
+
+
+def test_blocks_stands_beside_the_forwarder_only_if_asked_for_and_shares_nothing_with_it() -> None:
+    forwarder, blocks = services()["forwarder"], services()["blocks"]
+    assert blocks["profiles"] == ["blocks"]
+    for both in ("image", "network_mode", "read_only", "tmpfs", "cap_drop", "security_opt", "healthcheck"):
+        assert blocks[both] == forwarder[both]
+    assert seconds(blocks["stop_grace_period"]) > LONGEST_STOP_S
+    assert not set(blocks["volumes"]) & set(forwarder["volumes"])
+    fixed = {name: value for name, value in blocks["environment"].items() if not value.startswith("${")}
+    asked = {"INSTRUMENT": "LARMOR", "MYPVPREFIX": "IN:LARMOR:"}
+    assert asked.keys() <= blocks["environment"].keys()
+    settings = shown_settings(blocks["command"], {**environment(), **fixed, **asked})
+    run = shown_settings(forwarder["command"], environment())
+    assert settings["http"] != run["http"]
+    # What the one writes, the other reads.
+    assert [settings[name] for name in ("config-topic", "status-topic", "output-broker")] == [
+        run[name] for name in ("config-topic", "status-topic", "output-broker")
+    ]
 
 
 def test_kafka_is_the_one_that_is_tested_with() -> None:

@@ -1,16 +1,18 @@
 """Grafana's dashboard: whether its queries parse, and ask for what there is."""
 
 import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from forwarder.observe import blocks, metrics
 from forwarder.observe.metric import Kind
-from forwarder.observe.metrics import METRICS
 from tests.deploy.promql import names_in
 from tests.support.prometheus import promtool
 
 DASHBOARD: dict[str, Any] = json.loads((Path(__file__).parents[2] / "deploy/grafana/forwarder.json").read_text())
+METRICS = (*metrics.METRICS, *blocks.METRICS)
 PROCESS = {
     "process_cpu_seconds_total",
     "process_open_fds",
@@ -28,9 +30,9 @@ def queries() -> Iterator[str]:
 
 
 def test_every_query_parses(tmp_path: Path) -> None:
-    expressions = [query.replace("$__rate_interval", "1m").replace("$instance", ".*") for query in queries()]
+    values = {"$__rate_interval": "1m", "$instance": ".*", "$blocks": ".*"}
+    expressions = [re.sub(r"\$\w+", lambda found: values[found[0]], query) for query in queries()]
     assert len(expressions) > 30
-    assert not any("$" in expression for expression in expressions)
     rules = [{"record": f"q:{number}", "expr": expression} for number, expression in enumerate(expressions)]
     file = tmp_path / "queries.yml"
     file.write_text(json.dumps({"groups": [{"name": "queries", "rules": rules}]}))
@@ -55,6 +57,17 @@ def test_every_query_asks_for_metrics_that_exist() -> None:
             "forwarder_event_loop_waiting_ratio",
         }
     )
+
+
+def test_a_query_asks_the_job_that_has_the_metric() -> None:
+    variables = {"forwarder": "instance", "forwarder-blocks": "blocks"}
+    tables = {"forwarder": metrics.METRICS, "forwarder-blocks": blocks.METRICS}
+    for query in queries():
+        asked = dict(re.findall(r'\{job="([^"]+)", instance=~"\$(\w+)"', query))
+        assert asked.items() <= variables.items(), query
+        for job, table in tables.items():
+            if names_in(query) & {metric.full_name for metric in table}:
+                assert set(asked) == {job}, query
 
 
 def test_counters_are_never_shown_as_they_are() -> None:

@@ -109,6 +109,8 @@ def test_it_forwards_as_nobody_in_particular_and_stops_in_order(podman: Podman, 
             podman("exec", "forwarder", "python3", "/opt/forwarder/probe.py")
             assert podman("exec", "forwarder", "id", "-u").strip() == "10001"
             assert "spool" in podman("exec", "forwarder", "ls", "/var/lib/forwarder")
+            # What `forwarder blocks` asks an instrument's database with.
+            podman("exec", "forwarder", "python3", "-c", "import aiomysql")
             refused = podman.try_to("exec", "forwarder", "touch", "/opt/forwarder/x")
             assert "Read-only file system" in refused.stderr
             podman("stop", "forwarder")

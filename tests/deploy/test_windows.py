@@ -16,6 +16,8 @@ from tests.unit.docs.pages import blocks
 WINDOWS = DEPLOY / "windows"
 SCRIPTS = sorted(WINDOWS.glob("*.ps1"))
 SERVICES = {"production": "ForwarderProduction", "development": "ForwarderDevelopment"}
+BLOCKS = "ForwarderBlocks"
+EVERY = (*SERVICES.values(), BLOCKS)
 
 # What WinSW 2 and WinSW 3 both document, in https://github.com/winsw/winsw: docs/xml-config-file.md
 ELEMENTS = (
@@ -28,17 +30,17 @@ START_MODES = ("Boot", "System", "Automatic", "Manual")
 LOG_MODES = {"append": set(), "reset": set(), "none": set(), "roll-by-size": {"sizeThreshold", "keepFiles"}}
 
 
-def definition(profile: str) -> ET.Element:
-    return ET.parse(WINDOWS / f"{SERVICES[profile]}.xml").getroot()
+def definition(service: str) -> ET.Element:
+    return ET.parse(WINDOWS / f"{service}.xml").getroot()
 
 
 def text(element: ET.Element, name: str) -> str:
     return element.findtext(name) or ""
 
 
-@pytest.mark.parametrize("profile", SERVICES)
-def test_winsw_knows_every_element(profile: str) -> None:
-    service = definition(profile)
+@pytest.mark.parametrize("name", EVERY)
+def test_winsw_knows_every_element(name: str) -> None:
+    service = definition(name)
     assert service.tag == "service"
     assert {child.tag for child in service} <= set(ELEMENTS)
     assert all(len(service.findall(name)) == 1 for name in ONCE)
@@ -48,14 +50,14 @@ def test_winsw_knows_every_element(profile: str) -> None:
     assert [failure.attrib["action"] for failure in service.findall("onfailure")] == ["restart"]
 
 
-@pytest.mark.parametrize("profile", SERVICES)
-def test_windows_waits_longer_than_the_longest_stop(profile: str) -> None:
-    assert seconds(text(definition(profile), "stoptimeout")) > LONGEST_STOP_S
+@pytest.mark.parametrize("name", EVERY)
+def test_windows_waits_longer_than_the_longest_stop(name: str) -> None:
+    assert seconds(text(definition(name), "stoptimeout")) > LONGEST_STOP_S
 
 
 @pytest.mark.parametrize("profile", SERVICES)
 def test_the_service_runs_its_instance_and_logs_where_the_old_one_did(profile: str, tmp_path: Path) -> None:
-    service = definition(profile)
+    service = definition(SERVICES[profile])
     # WinSW looks for the definition that has its own name.
     assert text(service, "id") == SERVICES[profile]
     module, name, *arguments = text(service, "arguments").split()
@@ -71,8 +73,47 @@ def test_the_service_runs_its_instance_and_logs_where_the_old_one_did(profile: s
 
 
 def test_the_instances_share_nothing_that_is_written() -> None:
-    written = [re.findall(r"--state-directory (\S+)", text(definition(each), "arguments")) for each in SERVICES]
-    assert written == [[rf"C:\Forwarder\state\{each}"] for each in SERVICES]
+    written = [re.findall(r"--state-directory (\S+)", text(definition(each), "arguments")) for each in EVERY]
+    assert written == [[rf"C:\Forwarder\state\{each}"] for each in (*SERVICES, "blocks")]
+
+
+@pytest.mark.parametrize(("is_instrument", "profile"), [("1", "production"), ("0", "development")])
+@pytest.mark.parametrize("addresses", ["", "127.255.255.255 larmor"])
+def test_blocks_runs_with_what_the_script_writes_of_the_instrument(
+    is_instrument: str, profile: str, addresses: str, tmp_path: Path
+) -> None:
+    service = definition(BLOCKS)
+    assert text(service, "id") == BLOCKS
+    settings_file = r"C:\Forwarder\blocks.toml"
+    known = (WINDOWS / "blocks.ps1").read_text()
+    assert f"$Id = '{BLOCKS}'" in known
+    assert settings_file.replace("C:\\Forwarder", "$Root") in known
+    written = tmp_path / "blocks.toml"
+    written.write_text(blocks_settings(is_instrument, addresses))
+    module, name, *arguments = text(service, "arguments").split()
+    assert (module, name) == ("-m", "forwarder")
+    settings = shown_settings([argument.replace(settings_file, str(written)) for argument in arguments], {})
+    assert (settings["profile"], settings["instrument"], settings["prefix"]) == (profile, "LARMOR", "IN:LARMOR:")
+    assert (settings["ca-addr-list"], settings["ca-auto-addr-list"]) == (addresses, "no" if addresses else "yes")
+    assert settings["log-directory"] == r"C:\Forwarder"
+    assert PureWindowsPath(text(service, "logpath")) == PureWindowsPath(r"C:\Forwarder", settings["log-folder"])
+
+
+def blocks_settings(is_instrument: str, addresses: str) -> str:
+    """What install-blocks.ps1 writes where the environment says this."""
+    script = (WINDOWS / "install-blocks.ps1").read_text()
+    (template,) = re.findall(r'^    \$Lines = @"\n(.*?)^"@$', script, re.MULTILINE | re.DOTALL)
+    given = dict(re.findall(r"\[string\] \$(\w+) = (.+?),?$", script, re.MULTILINE))
+    of_the_profile = "$(if ($env:ISIS_INSTRUMENT -eq '1') { 'production' } else { 'development' })"
+    assert given.pop("ForwarderProfile") == of_the_profile
+    environment = {"INSTRUMENT": "LARMOR", "MYPVPREFIX": "IN:LARMOR:", "EPICS_CA_ADDR_LIST": addresses}
+    values = {name: environment[said.removeprefix("$env:")] for name, said in given.items() if said.startswith("$env:")}
+    values["ForwarderProfile"] = "production" if is_instrument == "1" else "development"
+    searches = "false" if addresses else "true"
+    filled = template.replace("$(if ($CaAddrList) { 'false' } else { 'true' })", searches)
+    # As PowerShell would: a backtick has a meaning of its own in such a text.
+    assert "`" not in filled
+    return re.sub(r"\$(\w+)", lambda found: values[found[1]], filled)
 
 
 @pytest.mark.parametrize("script", SCRIPTS, ids=lambda script: script.name)
@@ -109,14 +150,15 @@ def test_what_the_documents_say_to_type_is_powershell_and_fits_the_script(place:
 
 def test_the_documents_have_such_prompts() -> None:
     lines = [line for _, line in typed_in_the_documents()]
-    assert {line.split()[0].rpartition("\\")[2] for line in lines} >= {"install.ps1", "uninstall.ps1", "forwarder.exe"}
+    typed = {"install.ps1", "uninstall.ps1", "install-blocks.ps1", "uninstall-blocks.ps1", "forwarder.exe"}
+    assert {line.split()[0].rpartition("\\")[2] for line in lines} >= typed
     assert faults(lines[0].encode() + b" -Wheel {")
 
 
 def test_services_that_the_documents_name_are_ours() -> None:
     page = (REPOSITORY / "docs" / "how-to" / "install-windows.md").read_text(encoding="utf-8")
     named = set(re.findall(r"\bForwarder(?:Production|Development|[A-Z]\w+)", page))
-    assert named == set(SERVICES.values())
+    assert named == set(EVERY)
     assert set(re.findall(r"[A-Z][a-z]+-Service (\w+)", page)) <= named
 
 
@@ -125,7 +167,7 @@ def test_the_scripts_speak_of_the_same_services(profile: str) -> None:
     instances = (WINDOWS / "instances.ps1").read_text()
     (line,) = (line for line in instances.splitlines() if f"'{profile}'" in line)
     known = dict(re.findall(r"(\w+) = '([^']*)'", line))
-    service = definition(profile)
+    service = definition(SERVICES[profile])
     assert known["Id"] == text(service, "id")
     assert known["LogFolder"] == PureWindowsPath(text(service, "logpath")).name
     assert f'"{known["Old"]}"' in text(service, "description")

@@ -9,6 +9,9 @@ import pytest
 from streaming_data_types.fbschemas.forwarder_config_update_fc00.UpdateType import UpdateType
 
 from tests.integration.service.rig import data, stream
+from tests.support.block_server import BlockServer
+from tests.support.blocks_process import BlocksProcess
+from tests.support.consume import consume
 from tests.support.forwarder_process import ForwarderProcess, Topics
 from tests.support.ioc import EpicsIoc
 from tests.support.kafka import Broker
@@ -80,3 +83,23 @@ def test_it_forwards_and_stops_in_order(
     assert counts == [counts[0] + number for number in range(len(counts))]
     assert "Traceback" not in process.log
     assert "this system has no SIGHUP" in process.log
+
+
+@pytest.mark.parametrize("how", [CTRL_C, CTRL_BREAK], ids=["Ctrl-C", "Ctrl-Break"])
+def test_blocks_tells_of_a_block_and_stops_in_order(
+    kafka_broker: Broker, unique: Callable[[str], str], how: signal.Signals
+) -> None:
+    topic = unique("config")
+    kafka_broker.create_topic(topic)
+    with BlockServer("WIN:", ["COUNT"]) as server:
+        config = f"{kafka_broker.address}/{topic}"
+        addresses = [server.ca_address]
+        with BlocksProcess("WIN:", "WIN", config=config, ca_addresses=addresses, environment=windows_like()) as blocks:
+            consume(
+                kafka_broker.address,
+                topic,
+                lambda found: any(b"WIN:CS:SB:COUNT" in (each.value or b"") for each in found),
+            )
+            blocks.child.send(how)
+            assert blocks.child.wait(_STOPPED_WITHIN_S) == 0
+            assert "stopped; what is announced stays so" in blocks.log
