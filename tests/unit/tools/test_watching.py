@@ -75,7 +75,7 @@ def test_what_scripts_are_told() -> None:
     told = sight(record(time_ms=5)).as_json()
     assert told == {
         **head, "key": "PV", "schema": "f144", "name": "PV", "time_ns": T, "value": 1.5, "alarm": "",
-        "fields": {"source_name": "PV", "timestamp": T, "value": 1.5},
+        "fields": {"source_name": "PV", "timestamp": T, "value_type": "Double", "value": 1.5},
     }  # fmt: skip
     json.dumps(told, allow_nan=False)
     assert sight(record(key=None, value=None, time_ms=5)).as_json() == {**head, "key": None, "schema": "tombstone"}

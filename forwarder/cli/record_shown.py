@@ -1,0 +1,96 @@
+"""What `forwarder record` prints: how far it is while it goes on, and what is in the file at its end."""
+
+import asyncio
+import signal
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+import click
+
+from ..settings.load import Reading
+from ..settings.types import TopicSettings
+from ..tools.instrument import topics_of
+from ..tools.recording import TOPICS, Range, Recorder, span
+from . import exits
+from .terminal import DOUBTFUL, FAINT, Terminal, count_of
+
+_LINE_EVERY_S = 10.0
+_KINDS_SHOWN = 10
+
+
+def record(
+    reading: Reading, terminal: Terminal, instrument: str, path: Path, begin: str, until: str | None, *, force: bool
+) -> int:
+    """Record until there is an end; the exit code."""
+    try:
+        wanted = span(begin, until)
+    except ValueError as error:
+        raise click.UsageError(str(error)) from None
+    # It says what is wrong with the name of an instrument.
+    topics_of(instrument, reading.settings.topics)
+    topics = {each: reading.topic(f"{instrument}_{each}") for each in TOPICS}
+
+    def trouble(reason: str) -> None:
+        terminal.note(f"waiting: {reason}" if reason else "the brokers are back", DOUBTFUL if reason else FAINT)
+
+    with _shown(terminal, path) as progress:
+        recorder = Recorder(instrument, path, force, terminal.warn, trouble, progress)
+        try:
+            # Ctrl-C is the end that most recordings have.
+            with suppress(KeyboardInterrupt, asyncio.CancelledError):
+                asyncio.run(_until_told(recorder, topics, wanted))
+        finally:
+            recorder.close()
+    _summarise(terminal, recorder)
+    return exits.DONE
+
+
+async def _until_told(recorder: Recorder, topics: Mapping[str, TopicSettings], wanted: Range) -> None:
+    task = asyncio.current_task()
+    assert task is not None, "asyncio.run has made a task of it"
+    # Windows has no such signal.
+    with suppress(NotImplementedError):
+        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
+    await recorder.record(topics, wanted)
+
+
+@contextmanager
+def _shown(terminal: Terminal, path: Path) -> Iterator[Callable[[Recorder], None]]:
+    if terminal.draws:
+        from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+        columns = SpinnerColumn(style=FAINT), TextColumn("{task.description}", markup=False), TimeElapsedColumn()
+        with Progress(*columns, console=terminal.console(notes=True), transient=True) as shown:
+            task = shown.add_task(f"{path.name}: waiting for messages")
+            yield lambda recorder: shown.update(task, description=_state(recorder))
+        return
+    next_s = time.monotonic()
+
+    def progress(recorder: Recorder) -> None:
+        nonlocal next_s
+        if time.monotonic() >= next_s:
+            next_s = time.monotonic() + _LINE_EVERY_S
+            terminal.note(_state(recorder))
+
+    yield progress
+
+
+def _state(recorder: Recorder) -> str:
+    file = recorder.recording
+    pvs, events = (file.pvs(), file.events()) if file is not None else (0, 0)
+    missed = f", {recorder.not_stored.total()} not stored" if recorder.not_stored else ""
+    return (
+        f"{recorder.path.name}: {count_of(recorder.messages, 'message')}, {count_of(pvs, 'PV')}, "
+        f"{count_of(events, 'event')}{missed}"
+    )
+
+
+def _summarise(terminal: Terminal, recorder: Recorder) -> None:
+    for kind, count in recorder.not_stored.most_common(_KINDS_SHOWN):
+        terminal.warn(f"{count_of(count, 'message')} not in the file: {kind}")
+    if (more := len(recorder.not_stored) - _KINDS_SHOWN) > 0:
+        terminal.warn(f"{count_of(more, 'further kind')} of messages not in the file")
+    if recorder.recording is not None:
+        terminal.say(f"{recorder.path}: {_state(recorder).partition(': ')[2]}")
