@@ -22,7 +22,7 @@ forwarder record LARMOR run.nxs --profile production --from run-start --until ru
 forwarder record LARMOR minute.nxs --output-broker broker:9092 --until 60
 forwarder record LARMOR morning.nxs --output-broker broker:9092 --from time:2026-11-25T09:00 --until end --force
 """,
-    click.Argument(["instrument"]),
+    click.Argument(["name"], metavar="INSTRUMENT"),
     click.Argument(["path"], metavar="FILE.nxs", type=click.Path(dir_okay=False, path_type=Path)),
     click.Option(
         ["--from", "begin"],
@@ -38,7 +38,7 @@ forwarder record LARMOR morning.nxs --output-broker broker:9092 --from time:2026
     click.Option(["--force"], is_flag=True, help="Overwrite the file if it is there."),
 )
 def record(
-    reading: "Reading", terminal: Terminal, instrument: str, path: Path, begin: str, until: str | None, force: bool
+    reading: "Reading", terminal: Terminal, name: str, path: Path, begin: str, until: str | None, force: bool
 ) -> int:
     """Write what an instrument sends to a NeXus file: sample environment, run log, events, runs.
 
@@ -54,4 +54,4 @@ def record(
         raise click.ClickException(
             "h5py is missing; install it with: pip install 'epics-kafka-forwarder[nexus]'"
         ) from None
-    return record(reading, terminal, instrument, path, begin, until, force=force)
+    return record(reading, terminal, name, path, begin, until, force=force)

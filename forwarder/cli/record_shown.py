@@ -16,7 +16,8 @@ from ..tools.recording import TOPICS, Range, Recorder, span
 from . import exits
 from .terminal import DOUBTFUL, FAINT, Terminal, count_of
 
-_LINE_EVERY_S = 10.0
+_FIRST_LINE_S, _MOST_BETWEEN_S = 1.0, 60.0
+"""Where nobody watches, the lines about the state come ever less often, up to that."""
 _KINDS_SHOWN = 10
 
 
@@ -66,12 +67,13 @@ def _shown(terminal: Terminal, path: Path) -> Iterator[Callable[[Recorder], None
             task = shown.add_task(f"{path.name}: waiting for messages")
             yield lambda recorder: shown.update(task, description=_state(recorder))
         return
-    next_s = time.monotonic()
+    begun = time.monotonic()
+    next_s = _FIRST_LINE_S
 
     def progress(recorder: Recorder) -> None:
         nonlocal next_s
-        if time.monotonic() >= next_s:
-            next_s = time.monotonic() + _LINE_EVERY_S
+        if (now := time.monotonic() - begun) >= next_s:
+            next_s = now + min(now, _MOST_BETWEEN_S)
             terminal.note(_state(recorder))
 
     yield progress

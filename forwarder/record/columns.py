@@ -9,6 +9,7 @@ import numpy as np
 _CHUNK_ROWS = 512
 """A file of thousands of PVs that hardly change is mostly chunks that are not full."""
 _CHUNK_BYTES = 65_536
+_LEAST_WIDTH, _MOST_WIDTH = 1_024, 65_536
 
 
 class Column:
@@ -49,12 +50,20 @@ class ArrayColumn:
 
     def __init__(self, group: Any, name: str, dtype: Any, first: int) -> None:
         """`first` is the length that is to be expected."""
-        width = max(first, 1)
-        rows = min(max(_CHUNK_BYTES // (width * np.dtype(dtype).itemsize), 1), _CHUNK_ROWS)
-        columns = min(width, _CHUNK_BYTES)
+        # Arrays may become longer than the first one, and what a chunk holds of none of them is packed away.
+        columns = min(max(first, _LEAST_WIDTH), _MOST_WIDTH)
+        rows = max(_CHUNK_BYTES // (columns * np.dtype(dtype).itemsize), 1)
         fill = np.nan if np.dtype(dtype).kind == "f" else None
         self.dataset = group.create_dataset(
-            name, (0, first), dtype, maxshape=(None, None), chunks=(rows, columns), fillvalue=fill
+            name,
+            (0, first),
+            dtype,
+            maxshape=(None, None),
+            chunks=(rows, columns),
+            fillvalue=fill,
+            compression="gzip",
+            compression_opts=1,
+            shuffle=True,
         )
         self._lengths = Column(group, f"{name}_length", np.uint32)
         self._waiting: list[Sequence[Any]] = []

@@ -13,9 +13,9 @@ from ..errors import ForwarderError
 from ..kafka.topic_reader import EARLIEST, LATEST, Record, TopicReader, TopicTrouble
 from ..record.nexus import CannotStore
 from ..record.recording import Recording
+from ..remote.connection import connect
 from ..settings.types import TopicSettings
 from .following import Following, Place, Start, start
-from .remote import connect
 
 TOPICS = {"sampleEnv": "selog", "runLog": "runlog", "runInfo": "", "events": ""}
 """Those of an instrument that are recorded, and where in the file the logs of each go."""
