@@ -25,6 +25,7 @@ class Blocks:
         self.spectrum = ChannelDouble(value=[0.0] * _SPECTRUM_POINTS, max_length=_SPECTRUM_POINTS)
         self.pressure = ChannelDouble(value=1.0, units="mbar", precision=2)
         self.humidity = ChannelDouble(value=45.0, units="%", precision=1)
+        self.power = ChannelDouble(value=0.0, units="W", precision=1)
 
     def by_name(self) -> dict[str, ChannelData]:
         """Channels by the names of their blocks."""
@@ -37,6 +38,10 @@ class Blocks:
             "PRESSURE": self.pressure,
             VISITOR: self.humidity,
         }
+
+    def others(self) -> dict[str, ChannelData]:
+        """Channels that are no blocks, as most of an instrument are not, by the names behind its prefix."""
+        return {"HEATER:POWER": self.power}
 
     async def run(self) -> None:
         for tick in itertools.count():
@@ -53,6 +58,7 @@ class Blocks:
         await self.humidity.write(45.0 + 5.0 * math.sin(tick / 30))
         if tick % 5 == 0:
             await self.spectrum.write([random.gauss(100, 10) for _ in range(_SPECTRUM_POINTS)])
+            await self.power.write(20.0 + random.gauss(0, 0.5))
         if tick % 20 == 0:
             await self.shutter.write("OPEN" if tick % 40 == 0 else "CLOSED")
         if tick % 30 == 0:

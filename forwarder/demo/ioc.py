@@ -27,7 +27,8 @@ class Instrument:
         """Channels by the names of their PVs."""
         blocks = {f"{prefix}CS:SB:{name}": channel for name, channel in self._blocks.by_name().items()}
         run_log = {f"{prefix}DAE:{name}": channel for name, channel in self._run_log.by_name().items()}
-        return {f"{prefix}CS:BLOCKSERVER:BLOCKNAMES": self._block_server.names, **blocks, **run_log}
+        others = {f"{prefix}{name}": channel for name, channel in self._blocks.others().items()}
+        return {f"{prefix}CS:BLOCKSERVER:BLOCKNAMES": self._block_server.names, **blocks, **run_log, **others}
 
     async def run(self) -> None:
         async with asyncio.TaskGroup() as tasks:

@@ -39,7 +39,7 @@ def test_all_commands_are_there() -> None:
     leaves = {" ".join(path) for path, command in COMMANDS.items() if not isinstance(command, click.Group)}
     assert leaves == {
         "run", "blocks", "demo", "streams list", "streams add", "streams remove", "streams replace", "streams clear",
-        "topics check", "topics create", "watch", "check", "completion",
+        "topics check", "topics create", "watch", "record", "check", "completion",
     }  # fmt: skip
 
 
