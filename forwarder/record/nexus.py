@@ -21,6 +21,10 @@ class CannotStore(ForwarderError):
     """A message has no place in the file; the text says why."""
 
 
+class CannotRecord(ForwarderError):
+    """The file can't be written; the message names it and says why."""
+
+
 def group(parent: Any, name: str, kind: str) -> Any:
     """A new group of a NeXus class."""
     made = parent.create_group(name)

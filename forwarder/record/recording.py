@@ -1,8 +1,8 @@
 """One file, from its first message to its last."""
 
-import os
 from collections import Counter
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -10,23 +10,19 @@ from typing import Any, Self
 import h5py
 
 from ..decode import Decoded
-from ..errors import ForwarderError
 from .events import SCHEMAS as OF_EVENTS
 from .events import Events
 from .logs import PvLog, Series
 from .names import Names
-from .nexus import CannotStore, group, iso, label, time_ns
+from .nexus import CannotRecord, CannotStore, group, iso, label, time_ns
 from .readings import Readings, chopper_times, log_data, samples
 from .runs import Runs
+from .sink import Sink, reason
 
 _MOST_WAITING_BYTES = 32 * 1024 * 1024
 _READERS = {"f142": log_data, "f144": log_data, "se00": samples, "senv": samples, "tdct": chopper_times}
 _GROUPS = {"selog": "IXselog", "runlog": "IXrunlog"}
 """Where logs go, and the classes by which Mantid finds them there."""
-
-
-class CannotRecord(ForwarderError):
-    """The file can't be written; the message names it and says why."""
 
 
 class Recording:
@@ -41,9 +37,10 @@ class Recording:
             if there.exists() and not force:
                 raise CannotRecord(f"{there} is there already; --force overwrites it")
         try:
-            self._file = h5py.File(self._part, "w" if force else "x")
+            self._sink = Sink(self._part, "wb+" if force else "xb+")
         except OSError as error:
-            raise CannotRecord(f"{self._part} can't be written: {_reason(error)}") from None
+            raise CannotRecord(f"{self._part} can't be written: {reason(error)}") from None
+        self._file = h5py.File(self._sink, "w")
         self._file.attrs.update({"NX_class": "NXroot", "default": "entry", "creator": "forwarder record"})
         self._entry = group(self._file, "entry", "NXentry")
         self.runs = Runs(self._entry)
@@ -73,18 +70,13 @@ class Recording:
         return len(self._logs)
 
     def write(self) -> None:
-        """Put all that waits into the file. Raises CannotRecord."""
-        try:
-            for part in (*self._logs.values(), *self._events.values(), self.runs):
-                part.write()
-            self._file.flush()
-        except (OSError, RuntimeError) as error:
-            raise CannotRecord(f"{self._part} can't be written: {_reason(error)}") from None
-        self._waiting_bytes = 0
+        """Put all that waits into the file. Raises CannotRecord, also while there is just room to `close` it."""
+        self._write()
+        self._sink.check_room()
 
     def close(self, started_ns: int, ended_ns: int, not_stored: int = 0) -> None:
         """The end: the file is whole and in its place. The times are for a file without a run. Raises CannotRecord."""
-        self.write()
+        self._write()
         runs, entry = self.runs, self._entry
         fields = {
             "title": runs.name or f"{self._instrument} without a run",
@@ -92,18 +84,35 @@ class Recording:
             "start_time": runs.start or iso(started_ns),
             "end_time": runs.stop or iso(ended_ns),
         }
-        try:
+        with self._saying_why():
             for name, value in fields.items():
                 entry[name] = value
             entry.attrs["messages_not_stored"] = not_stored
             group(entry, "instrument", "NXinstrument")["name"] = runs.instrument or self._instrument
             for events in self._events.values():
                 events.finish()
+                events.write()
             self._add_plot()
             self._file.close()
+            self._sink.check()
+            self._sink.close()
             self._part.replace(self._path)
+
+    def _write(self) -> None:
+        with self._saying_why():
+            for part in (*self._logs.values(), *self._events.values(), self.runs):
+                part.write()
+            self._file.flush()
+        self._waiting_bytes = 0
+        self._sink.check()
+
+    @contextmanager
+    def _saying_why(self) -> Iterator[None]:
+        try:
+            yield
         except (OSError, RuntimeError) as error:
-            raise CannotRecord(f"{self._path} can't be written: {_reason(error)}") from None
+            self._sink.check()
+            raise CannotRecord(f"{self._part} can't be written: {reason(error)}") from None
 
     def __enter__(self) -> Self:
         return self
@@ -114,6 +123,7 @@ class Recording:
         # After `close` there is nothing left to do; without it the file is not whole and stays where it is.
         with suppress(OSError, RuntimeError):
             self._file.close()
+        self._sink.close()
 
     def _store(self, decoded: Decoded, place: str) -> None:
         schema, fields = decoded.schema, decoded.fields
@@ -177,8 +187,3 @@ class Recording:
         for name in ("value", "time"):
             plot[name] = h5py.SoftLink(f"{self._shown.group.name}/{name}")
         self._entry.attrs["default"] = "plot"
-
-
-def _reason(error: Exception) -> str:
-    number = getattr(error, "errno", None)
-    return os.strerror(number) if number else str(error).partition("\n")[0]

@@ -3,6 +3,7 @@
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from enum import Enum
 from pathlib import Path
@@ -115,7 +116,8 @@ class Recorder:
         begin, before = await self._begin(present.get("runInfo"), wanted)
         self.recording = Recording(self.path, self.instrument, force=self.force)
         if before is not None:
-            self.recording.runs.goes_on(before)
+            with suppress(CannotStore):
+                self.recording.runs.goes_on(before)
         if begin.place is not Place.BEGINNING:
             self._began_ms = begin.number or _now_ms()
         until_end = wanted.until is Until.END
@@ -134,8 +136,11 @@ class Recorder:
         """Make the file whole, however the recording has ended. Raises CannotRecord."""
         if self.recording is not None:
             times = self._began_ms, self._ended_ms
-            began, ended = (_now_ms() if at is None else at for at in times)
-            self.recording.close(began * 1_000_000, ended * 1_000_000, self.not_stored.total())
+            # Whatever clock they are from: the file has to be ended.
+            now = _now_ms()
+            began, ended = (now if at is None else min(max(at, 0), now) for at in times)
+            with self.recording:
+                self.recording.close(began * 1_000_000, ended * 1_000_000, self.not_stored.total())
 
     async def _present(self, topics: Mapping[str, TopicSettings]) -> dict[str, TopicSettings]:
         """Those that are there."""

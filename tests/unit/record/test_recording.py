@@ -1,9 +1,12 @@
 """What is in the file, read back with h5py, for messages of every kind."""
 
+import subprocess
+import sys
 import tracemalloc
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import h5py
@@ -22,8 +25,8 @@ from forwarder.encode import al00, ep00, ep01, f142, f144, tdct, un00
 from forwarder.model import ChannelType, ConnectionState, ValueType
 from forwarder.record.columns import ArrayColumn
 from forwarder.record.names import Names
-from forwarder.record.nexus import CannotStore
-from forwarder.record.recording import CannotRecord, Recording
+from forwarder.record.nexus import CannotRecord, CannotStore
+from forwarder.record.recording import Recording
 
 T = 1_700_000_000_123_456_789
 BLOCK = "IN:LARMOR:CS:SB:TEMP1"
@@ -259,6 +262,47 @@ def test_a_recording_that_was_killed_is_not_overwritten_either(path: Path) -> No
 def test_a_folder_that_is_not_there(tmp_path: Path) -> None:
     with pytest.raises(CannotRecord, match=r"a.nxs.part can't be written: No such file or directory"):
         Recording(tmp_path / "none" / "a.nxs", "LARMOR", force=False)
+
+
+def test_a_disk_that_fills_up_ends_it_with_a_whole_file(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with Recording(path, "LARMOR", force=False) as recording:
+        recording.take(decode(f144.encoder(BLOCK, DOUBLE).encode(1.5, T)))
+        recording.write()
+        monkeypatch.setattr("shutil.disk_usage", lambda _: SimpleNamespace(free=1_000_000))
+        with pytest.raises(CannotRecord, match=r"test.nxs.part: the disk has less than 64 MB left"):
+            recording.write()
+        recording.close(T, T)
+    with h5py.File(path) as file:
+        assert file["entry/selog/TEMP1/value"][()].tolist() == [1.5]
+
+
+FULL = """
+import sys
+from pathlib import Path
+import numpy as np
+from forwarder.decode import decode
+from forwarder.encode import f144
+from forwarder.model import ChannelType, ValueType
+from forwarder.record.nexus import CannotRecord
+from forwarder.record.recording import Recording
+noise = np.random.default_rng(1).normal(size=100_000)
+message = f144.encoder("NOISE", ChannelType(ValueType.FLOAT64, True)).encode(noise, 1)
+with Recording(Path(sys.argv[1]), "LARMOR", force=False) as recording:
+    for step in (lambda: [recording.take(decode(message)) for _ in range(3)], recording.write, recording.close):
+        try:
+            step(*(1, 2) if step == recording.close else ())
+        except CannotRecord as error:
+            print(error)
+"""
+
+
+def test_a_file_that_may_not_grow_does_not_end_the_process(path: Path) -> None:
+    """As HDF5 would, with a crash."""
+    line = ["bash", "-c", 'ulimit -f 1000 && exec "$0" "$@"', sys.executable, "-c", FULL, str(path)]
+    ended = subprocess.run(line, capture_output=True, text=True, timeout=60, check=False)
+    assert (ended.returncode, ended.stderr) == (0, "")
+    assert ended.stdout == f"{path}.part can't be written: File too large\n" * 2
+    assert not path.exists()
 
 
 def test_names() -> None:
