@@ -7,6 +7,9 @@ from .columns import ArrayColumn, Column
 from .nexus import TEXT, TIMES, label, text
 from .readings import Readings
 
+_CHUNK_ROWS = 32
+"""Of what is told a few times a day."""
+
 _Kind: TypeAlias = tuple[str, Any, bool, int]
 """Schema, type, whether arrays, and how often the units had changed."""
 
@@ -40,7 +43,8 @@ class Told:
 
     def __init__(self, group: Any, time: str, *texts: str) -> None:
         """The names of its datasets."""
-        self._columns = [Column(group, time, "i8", TIMES), *(Column(group, name, TEXT) for name in texts)]
+        times = Column(group, time, "i8", TIMES, _CHUNK_ROWS)
+        self._columns = [times, *(Column(group, name, TEXT, None, _CHUNK_ROWS) for name in texts)]
 
     def add(self, *row: Any) -> None:
         for column, value in zip(self._columns, row, strict=True):

@@ -20,6 +20,8 @@ from .runs import Runs
 from .sink import Sink, reason
 
 _MOST_WAITING_BYTES = 32 * 1024 * 1024
+_CACHE_BYTES, _CACHE_SLOTS = 16_384, 11
+"""Of each dataset, of which there are thousands; HDF5 would take 8 MB. Only its end is ever written to."""
 _READERS = {"f142": log_data, "f144": log_data, "se00": samples, "senv": samples, "tdct": chopper_times}
 _GROUPS = {"selog": "IXselog", "runlog": "IXrunlog"}
 """Where logs go, and the classes by which Mantid finds them there."""
@@ -40,7 +42,7 @@ class Recording:
             self._sink = Sink(self._part, "wb+" if force else "xb+")
         except OSError as error:
             raise CannotRecord(f"{self._part} can't be written: {reason(error)}") from None
-        self._file = h5py.File(self._sink, "w")
+        self._file = h5py.File(self._sink, "w", rdcc_nbytes=_CACHE_BYTES, rdcc_nslots=_CACHE_SLOTS)
         self._file.attrs.update({"NX_class": "NXroot", "default": "entry", "creator": "forwarder record"})
         self._entry = group(self._file, "entry", "NXentry")
         self.runs = Runs(self._entry)

@@ -16,8 +16,8 @@ from forwarder.settings.table import BY_NAME
 
 HEAVY = {
     "aiokafka", "asyncio", "caproto", "confluent_kafka", "flatbuffers", "forwarder.commands", "forwarder.encode",
-    "forwarder.kafka", "forwarder.record", "forwarder.service", "forwarder.tools", "h5py", "numpy", "p4p", "psutil", "pygelf",
-    "rich", "ssl", "streaming_data_types", "uvloop",
+    "forwarder.kafka", "forwarder.record", "forwarder.service", "forwarder.tools", "h5py", "numpy", "p4p", "psutil",
+    "pygelf", "rich", "ssl", "streaming_data_types", "uvloop",
 }  # fmt: skip
 
 
