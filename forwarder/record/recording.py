@@ -1,6 +1,5 @@
 """One file, from its first message to its last."""
 
-from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -53,13 +52,10 @@ class Recording:
         self._event_names = Names()
         self._shown: Series | None = None
         self._waiting_bytes = 0
-        self.stored: Counter[str] = Counter()
-        """Messages by schema."""
 
     def take(self, decoded: Decoded, place: str = "selog") -> None:
         """One message; `place` is selog or runlog, for what is told of a PV. Raises CannotStore, and CannotRecord."""
         self._store(decoded, place)
-        self.stored[decoded.schema] += 1
         if self._waiting_bytes > _MOST_WAITING_BYTES:
             self.write()
 
@@ -96,8 +92,7 @@ class Recording:
                 events.write()
             self._add_plot()
             self._file.close()
-            self._sink.check()
-            self._sink.close()
+            self._sink.settle()
             self._part.replace(self._path)
 
     def _write(self) -> None:
@@ -133,13 +128,13 @@ class Recording:
             self._read(decoded, place, _READERS[schema](decoded))
             if schema == "f142" and fields["severity"] != "NO_CHANGE":
                 at = time_ns(decoded.time_ns)
-                self._log(decoded, place).alarm(at, fields["severity"], fields["status"])
+                self._log(decoded, place).alarm(at, str(fields["severity"]), str(fields["status"]))
         elif schema == "al00":
             at = time_ns(decoded.time_ns)
-            self._log(decoded, place).alarm(at, fields["severity"], "", fields["message"] or "")
+            self._log(decoded, place).alarm(at, str(fields["severity"]), "", fields["message"] or "")
         elif schema in ("ep00", "ep01"):
             at = time_ns(decoded.time_ns)
-            self._log(decoded, place).connection(at, fields["type" if schema == "ep00" else "status"])
+            self._log(decoded, place).connection(at, str(fields["type" if schema == "ep00" else "status"]))
         elif schema == "un00":
             self._log(decoded, place).units(fields["units"] or "")
         elif schema in OF_EVENTS:

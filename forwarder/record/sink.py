@@ -46,10 +46,18 @@ class Sink(io.FileIO):
         if self._failure is not None:
             raise CannotRecord(f"{self._path} can't be written: {reason(self._failure)}")
 
+    def settle(self) -> None:
+        """Have it on the disk, whole, and close it. Raises CannotRecord, and OSError."""
+        self.check()
+        os.fsync(self.fileno())
+        self.close()
+
     def check_room(self) -> None:
         """Raises CannotRecord while the file can still be ended in order."""
         if shutil.disk_usage(self._path.parent).free < LEAST_FREE_BYTES:
-            raise CannotRecord(f"{self._path}: the disk has less than {LEAST_FREE_BYTES >> 20} MB left")
+            raise CannotRecord(
+                f"the disk with {self._path} has less than {LEAST_FREE_BYTES >> 20} MB left; the recording ends here"
+            )
 
 
 def reason(error: Exception) -> str:

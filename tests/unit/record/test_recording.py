@@ -122,6 +122,16 @@ def test_alarms_connections_and_units_are_beside_the_values(path: Path) -> None:
         assert log["alarm_time"][()].tolist() == [T + 1, T + 5]
 
 
+def test_alarms_and_states_that_have_no_name_are_numbers(path: Path) -> None:
+    f142_of_tomorrow = bytearray(f142.encoder(BLOCK, DOUBLE).encode_with_alarm(1.0, T, 3, 2))
+    assert decode(bytes(f142_of_tomorrow)).fields["status"] == "HIHI"
+    place = f142_of_tomorrow.index((3).to_bytes(2, "little"), 8)
+    f142_of_tomorrow[place : place + 2] = (99).to_bytes(2, "little")
+    assert decode(bytes(f142_of_tomorrow)).fields["status"] == 99
+    with file_of(path, bytes(f142_of_tomorrow)) as file:
+        assert texts(file["entry/selog/TEMP1/alarm_status"]) == ["99"]
+
+
 def test_a_pv_that_changes_its_type_or_units_goes_on_in_a_log_of_its_own(path: Path) -> None:
     double, long = f144.encoder(BLOCK, DOUBLE), f144.encoder(BLOCK, ChannelType(ValueType.INT32, False))
     units = [un00.encode(BLOCK.encode(), text, T) for text in ("K", "K", "mK")]
@@ -269,7 +279,7 @@ def test_a_disk_that_fills_up_ends_it_with_a_whole_file(path: Path, monkeypatch:
         recording.take(decode(f144.encoder(BLOCK, DOUBLE).encode(1.5, T)))
         recording.write()
         monkeypatch.setattr("shutil.disk_usage", lambda _: SimpleNamespace(free=1_000_000))
-        with pytest.raises(CannotRecord, match=r"test.nxs.part: the disk has less than 64 MB left"):
+        with pytest.raises(CannotRecord, match=r"test.nxs.part has less than 64 MB left"):
             recording.write()
         recording.close(T, T)
     with h5py.File(path) as file:
