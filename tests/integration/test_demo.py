@@ -62,11 +62,19 @@ def test_after_a_kill_nothing_of_it_is_left() -> None:
         parts = children_of(demo.pid)
         assert len(parts) == 4, parts
         os.kill(demo.pid, signal.SIGKILL)
-        wait_until(lambda: not any(Path(f"/proc/{pid}").exists() for pid in parts), 10, what="all have ended")
+        wait_until(lambda: not any(is_running(pid) for pid in parts), 10, what="all have ended")
 
 
 def children_of(pid: int) -> list[int]:
     return [int(each) for each in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+
+
+def is_running(pid: int) -> bool:
+    try:
+        # What has ended and was not waited for by its new parent is a zombie.
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] not in "ZX"
+    except (FileNotFoundError, ProcessLookupError):
+        return False
 
 
 async def changes_of_blocks(address: str) -> list[tuple[frozenset[str], int]]:
