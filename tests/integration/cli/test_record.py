@@ -5,6 +5,7 @@ import sys
 import time
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
+from datetime import datetime
 from functools import partial
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -276,6 +277,21 @@ def test_a_live_run_ends_it(instrument: Site, tmp_path: Path) -> None:
     with h5py.File(path) as file:
         assert file["entry/title"].asstr()[()] == "5"
         assert file["entry/selog/A/value"][()].tolist() == [1.0, 2.0, 3.0]
+
+
+def test_what_begins_within_a_run_has_its_name_and_not_its_start(kafka_broker: Broker, tmp_path: Path) -> None:
+    kafka_broker.create_topic("WITHIN_runInfo")
+    producer = Producer({"bootstrap.servers": kafka_broker.address})
+    start = serialise_pl72("job", "", run_name="9", instrument_name="WITHIN", start_time=T_MS)
+    producer.produce("WITHIN_runInfo", start)
+    assert producer.flush(10) == 0
+    path = tmp_path / "within.nxs"
+    said = command("record", "WITHIN", str(path), "--until", "0.1", "--output-broker", kafka_broker.address)
+    assert said.code == 0, said.err
+    with h5py.File(path) as file:
+        assert file["entry/title"].asstr()[()] == "9"
+        began = datetime.fromisoformat(file["entry/start_time"].asstr()[()])
+        assert abs(began.timestamp() - time.time()) < 60
 
 
 def now_ms() -> int:
