@@ -12,7 +12,7 @@ import click
 from ..settings.load import Reading
 from ..settings.types import TopicSettings
 from ..tools.instrument import topics_of
-from ..tools.recording import TOPICS, Range, Recorder, span
+from ..tools.recording import TOPICS, Range, Recorder, Until, span
 from . import exits
 from .terminal import DOUBTFUL, FAINT, Terminal, count_of
 
@@ -36,7 +36,7 @@ def record(
     def trouble(reason: str) -> None:
         terminal.note(f"waiting: {reason}" if reason else "the brokers are back", DOUBTFUL if reason else FAINT)
 
-    with _shown(terminal, path) as progress:
+    with _shown(terminal, path, until_end=wanted.until is Until.END) as progress:
         recorder = Recorder(instrument, path, force, terminal.warn, trouble, progress)
         try:
             # Ctrl-C is the end that most recordings have.
@@ -58,14 +58,14 @@ async def _until_told(recorder: Recorder, topics: Mapping[str, TopicSettings], w
 
 
 @contextmanager
-def _shown(terminal: Terminal, path: Path) -> Iterator[Callable[[Recorder], None]]:
-    if terminal.draws:
-        from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
-
-        columns = SpinnerColumn(style=FAINT), TextColumn("{task.description}", markup=False), TimeElapsedColumn()
-        with Progress(*columns, console=terminal.console(notes=True), transient=True) as shown:
-            task = shown.add_task(f"{path.name}: waiting for messages")
-            yield lambda recorder: shown.update(task, description=_state(recorder))
+def _shown(terminal: Terminal, path: Path, *, until_end: bool) -> Iterator[Callable[[Recorder], None]]:
+    if terminal.draws_notes and until_end:
+        with terminal.progress(path.name, "messages") as bar:
+            yield lambda recorder: bar(*recorder.done) if recorder.done[1] else None
+        return
+    if terminal.draws_notes:
+        with terminal.waiting(f"{path.name}: waiting for messages") as say:
+            yield lambda recorder: say(_state(recorder))
         return
     begun = time.monotonic()
     next_s = _FIRST_LINE_S

@@ -94,6 +94,8 @@ class Recorder:
     progress: Callable[["Recorder"], None]
     """Is called several times a second."""
     messages: int = 0
+    done: tuple[int, int] = (0, 0)
+    """How many messages of those that were there at the start, and how many these are."""
     not_stored: Counter[str] = field(default_factory=Counter[str])
     """Messages that are not in the file: topic, schema, name and reason, with how many."""
     recording: Recording | None = None
@@ -199,6 +201,7 @@ class Recorder:
             if until_stop and self._stop_ms is not None and _now_ms() > self._stop_ms + _GRACE_MS:
                 until_stop = False
                 following.finish()
+            self.done = following.read, following.known
             self.progress(self)
 
     def _take(self, record: Record, recording: Recording) -> None:

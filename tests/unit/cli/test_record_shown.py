@@ -17,12 +17,22 @@ def recorder(messages: int = 0) -> Recorder:
 
 
 def test_on_a_terminal_it_is_one_line_that_changes(capsys: pytest.CaptureFixture[str]) -> None:
-    with _shown(Terminal("always"), PATH) as progress:
-        for count in (1, 2_000):
-            progress(recorder(count))
+    with _shown(Terminal("always"), PATH, until_end=False) as progress:
+        progress(recorder(2_000))
     out, err = capsys.readouterr()
     assert out == ""
     assert "run.nxs: 2000 messages, 0 PVs, 0 events" in err
+
+
+def test_what_has_an_end_has_a_bar(capsys: pytest.CaptureFixture[str]) -> None:
+    half = recorder()
+    half.done = (1_000, 2_000)
+    with _shown(Terminal("always"), PATH, until_end=True) as progress:
+        progress(recorder())
+        progress(half)
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert "1,000 of 2,000 messages" in err
 
 
 def test_in_a_pipe_lines_come_ever_less_often(
@@ -30,7 +40,7 @@ def test_in_a_pipe_lines_come_ever_less_often(
 ) -> None:
     now = 100.0
     monkeypatch.setattr(record_shown.time, "monotonic", lambda: now)
-    with _shown(Terminal(), PATH) as progress:
+    with _shown(Terminal(), PATH, until_end=False) as progress:
         for _ in range(3_000):
             now += 0.1
             progress(recorder(1))
