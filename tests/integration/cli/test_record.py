@@ -31,6 +31,10 @@ Row: TypeAlias = tuple[int, Any]
 """Time and value."""
 
 PVS = "CLI:WARM", "CLI:SPECTRUM", "CLI:TITLE", "CLI:STATE", "CLI:SHORTS"
+LAST = {
+    "CLI:WARM": 299.5, "CLI:TITLE": "sample 9", "CLI:STATE": 1, "CLI:SPECTRUM": [0, 1], "CLI:SHORTS": [-9, 9]
+}  # fmt: skip
+"""What the IOC is told last."""
 NUMBERS_ONLY = tuple(pv for pv in PVS if pv != "CLI:TITLE")
 T_MS = 1_700_000_000_000
 ALL = ("--from", "beginning", "--until", "end")
@@ -57,9 +61,10 @@ def instrument(shared_site: Site) -> Iterator[Site]:
     for number, (topic, value) in enumerate(others()):
         producer.produce(topic, value, partition=number % 2 if topic == "CLI_events" else 0, timestamp=T_MS + number)
     assert producer.flush(10) == 0
-    for topic, pv, last in (("CLI_sampleEnv", "CLI:SHORTS", [-9, 9]), ("CLI_runLog", "CLI:WARM", 299.5)):
-        # What the IOC was told before is before it in the topic.
-        wait_until(partial(has_come, broker, topic, pv, last), 20, what=f"{pv} is in {topic}")
+    for pv, last in LAST.items():
+        for schema in ("f142", "f144") if pv in NUMBERS_ONLY else ("f142",):
+            wait_until(partial(has_come, broker, "CLI_sampleEnv", pv, schema, last), 20, what=f"{pv} has come: {last}")
+    wait_until(partial(has_come, broker, "CLI_runLog", "CLI:WARM", "f144", 299.5), 20, what="the run log has come")
     yield site
     assert site.command("streams", "clear", "--yes").code == 0
 
@@ -104,8 +109,9 @@ def values(broker: Broker, topic: str) -> dict[tuple[str, str], list[Row]]:
     return found
 
 
-def has_come(broker: Broker, topic: str, pv: str, value: Any) -> bool:
-    return any(np.array_equal(held, value) for _, held in values(broker, topic)[pv, "f144"])
+def has_come(broker: Broker, topic: str, pv: str, schema: str, value: Any) -> bool:
+    """Whether this is the newest value."""
+    return any(np.array_equal(held, value) for _, held in values(broker, topic)[pv, schema][-1:])
 
 
 def logs(group: Any) -> dict[tuple[str, str], list[Row]]:
@@ -136,12 +142,13 @@ def test_every_value_and_its_time_are_in_the_file(
     sent = values(instrument.broker, topic)
     if group == "selog":
         assert {pv for pv, _ in sent} == set(PVS)
-        assert all(len(sent[pv, "f142"]) >= 10 for pv in PVS)
+        # An IOC that gets no CPU merges updates.
+        assert {pv: len(sent[pv, "f142"]) for pv in PVS if len(sent[pv, "f142"]) < 3} == {}
     with h5py.File(path) as file:
         written = logs(file["entry"][group])
         assert written.keys() == sent.keys()
         for which, expected in sent.items():
-            assert same(written[which], expected), which
+            assert same(written[which], expected), (which, written[which], expected)
         if group == "selog":
             types = {log.attrs["pv"]: log["value"].dtype for log in file["entry/selog"].values() if "value" in log}
             assert [types[pv].str for pv in NUMBERS_ONLY] == ["<f8", "<i4", "<i4", "<i2"]
