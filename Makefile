@@ -12,7 +12,7 @@ help: ## list the targets
 
 install: .venv/.has-forwarder ## make .venv with the forwarder command in it
 
-demo: .venv/.has-forwarder ## show the whole chain at work until Ctrl-C, or for SECONDS=10
+demo: .venv/.has-demo ## show the whole chain at work until Ctrl-C, or for SECONDS=10
 	@.venv/bin/forwarder demo $(if $(SECONDS),--seconds $(SECONDS))
 
 test: .venv/.has-test ## run all tests; ARGS=... goes to pytest
@@ -93,6 +93,7 @@ clean: ## remove .venv and everything else that was made
 
 # A stamp for each set of extras; they can be installed on top of each other in any order.
 extras_forwarder :=
+extras_demo := [nexus]
 extras_test := [test,bench]
 extras_bench := [bench]
 extras_docs := [docs]

@@ -40,6 +40,7 @@ class LazyGroup(click.Group):
         "streams": ("forwarder.cli.streams", "streams", "See and change what a running forwarder forwards."),
         "topics": ("forwarder.cli.topics", "topics", "Check and make the topics of an instrument, or of the service."),
         "watch": ("forwarder.cli.watch", "watch", "Show the messages of topics, decoded."),
+        "record": ("forwarder.cli.record", "record", "Write what an instrument sends to a NeXus file."),
         "check": ("forwarder.cli.check", "check", "Look whether all that a forwarder needs is there."),
         "completion": ("forwarder.cli.completion", "completion", "Print what lets a shell complete these commands."),
     },

@@ -43,7 +43,8 @@ class Terminal:
     def __init__(self, color: str = "never") -> None:
         """`color` is auto, always or never."""
         self.draws = _draws(color, sys.stdout.isatty())
-        self._draws_notes = _draws(color, sys.stderr.isatty())
+        self.draws_notes = _draws(color, sys.stderr.isatty())
+        """Whether what is about the answer is drawn, and may move."""
         self.is_read_live = sys.stdout.isatty()
         """Whether answers are seen as they come, and do not go to a file or a pipe."""
         self.is_interactive = sys.stdin.isatty() and sys.stderr.isatty()
@@ -79,7 +80,7 @@ class Terminal:
         rows = list(rows)
         if not rows:
             return
-        if self._draws_notes if notes else self.draws:
+        if self.draws_notes if notes else self.draws:
             self._drawn(columns, rows, notes)
             return
         texts = [[column.name for column in columns], *([_text(cell) for cell in row] for row in rows)]
@@ -89,7 +90,7 @@ class Terminal:
     @contextmanager
     def waiting(self, text: str) -> Iterator[Callable[[str], None]]:
         """Show that something is being waited for, where somebody can see it; what is given shows another text."""
-        if not self._draws_notes:
+        if not self.draws_notes:
             yield lambda _: None
             return
         with self.console(notes=True).status(text, spinner="dots", spinner_style=FAINT) as status:
@@ -101,7 +102,7 @@ class Terminal:
 
         What is given is told how much is done, and of how much, and draws a bar from then on; `of` is what is counted.
         """
-        if not self._draws_notes:
+        if not self.draws_notes:
             yield lambda _done, _total: None
             return
         with ExitStack() as shown:
@@ -128,7 +129,7 @@ class Terminal:
             raise click.Abort
 
     def _line(self, text: str, style: str, *, notes: bool) -> None:
-        if style and (self._draws_notes if notes else self.draws):
+        if style and (self.draws_notes if notes else self.draws):
             self.console(notes=notes).print(text, style=style, markup=False, soft_wrap=True)
         else:
             click.echo(text, err=notes)

@@ -1,7 +1,8 @@
 """Any FlatBuffers message to plain values, by the classes that flatc has generated for its schema.
 
 The classes have a method for each field, and more methods for vectors: `Values(j)`, `ValuesLength()` and, where the
-elements are numbers, `ValuesAsNumpy()`. A union has a second method that says which of its tables is there.
+elements are numbers, `ValuesAsNumpy()`. A union has a second method that says which of its tables is there; the field
+of it has the table's name, for Python's own numbers do not tell how wide they were.
 """
 
 import inspect
@@ -12,7 +13,7 @@ from dataclasses import dataclass
 from functools import cache
 from importlib import import_module
 from pkgutil import iter_modules
-from typing import Any, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 from flatbuffers.table import Table
 
@@ -71,9 +72,10 @@ def _known_fields(of: type) -> tuple[_Field, ...]:
     methods = {name for name, member in vars(of).items() if inspect.isfunction(member) and name[0].isupper()} - {"Init"}
     vectors = {name for name in methods if f"{name}Length" in methods}
     unions = {name for name in methods - vectors if f"{name}Type" in methods}
-    helpers = {f"{name}{end}" for name in vectors for end in _OF_VECTORS} | {f"{name}Type" for name in unions}
+    helpers = {f"{name}{end}" for name in vectors for end in _OF_VECTORS}
+    kinds = {f"{name}Type" for name in unions}
     return tuple(
-        _Field(_WORD.sub("_", name).lower(), _reader(name, methods, vectors, unions))
+        _Field(_WORD.sub("_", name).lower(), _kind(name) if name in kinds else _reader(name, methods, vectors, unions))
         for name in vars(of)
         if name in methods - helpers
     )
@@ -113,13 +115,21 @@ def _union(name: str) -> Callable[[str, Any], Any]:
         tables = _tables_of_union(package)
         if number not in tables:
             raise ValueError(f"{name.lower()} is of the unknown kind {number}")
-        held = tables[number]()
+        held = tables[number].make()
         if held is None:
             return None
         held.Init(found.Bytes, found.Pos)
         fields = _fields(package, held)
         # The tables of log data and samples only wrap a value, because a union holds nothing else.
         return fields["value"] if fields.keys() == {"value"} else fields
+
+    return read
+
+
+def _kind(name: str) -> Callable[[str, Any], Any]:
+    def read(package: str, table: Any) -> Any:
+        table_of_union = _tables_of_union(package).get(getattr(table, name)())
+        return table_of_union.name if table_of_union else None
 
     return read
 
@@ -141,14 +151,23 @@ def _class(package: str, name: str) -> Any:
     return getattr(import_module(f"{package}.{name}"), name)
 
 
+class _Member(NamedTuple):
+    name: str
+    make: Callable[[], Any]
+
+
 @cache
-def _tables_of_union(package: str) -> dict[int, Callable[[], Any]]:
-    """What makes the tables of a package's union, by number. No package has more than one union."""
+def _tables_of_union(package: str) -> dict[int, _Member]:
+    """The tables of a package's union, by number. No package has more than one union."""
     names = [module.name for module in iter_modules(import_module(package).__path__)]
     for name in names:
         members = {k: v for k, v in vars(_class(package, name)).items() if isinstance(v, int)}
         if "NONE" in members:
-            return {number: _table_of_union(package, member, names) for member, number in members.items()}
+            return {
+                number: _Member(member, _table_of_union(package, member, names))
+                for member, number in members.items()
+                if member != "NONE"
+            }
     raise ValueError(f"{package} has no union")
 
 

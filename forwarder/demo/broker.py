@@ -1,7 +1,7 @@
 """A Kafka broker inside this process: the mock cluster of librdkafka, which speaks the real protocol over TCP.
 
 It keeps everything in memory, five megabytes a partition, and forgets it all when it stops. A topic is there as soon
-as somebody asks for it.
+as somebody asks for it. Of times it knows nothing: whoever wants to read from one on begins at the end.
 """
 
 from types import TracebackType

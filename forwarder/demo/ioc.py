@@ -1,95 +1,52 @@
-"""A soft IOC that looks like an instrument's blocks. Run as `python -m forwarder.demo.ioc PREFIX`.
+"""A soft IOC that looks like an instrument. Run as `python -m forwarder.demo.ioc PREFIX BEGUN`.
 
-It listens on loopback, at the UDP port that EPICS_CA_SERVER_PORT names, and runs until it is ended.
+It has blocks, a block server and a run log, whose first run starts at BEGUN, in seconds since the Unix epoch. It
+listens on loopback, at the UDP port that EPICS_CA_SERVER_PORT names, and runs until it is ended.
 """
 
 import asyncio
-import itertools
-import math
-import random
 import sys
 
-from caproto import AlarmSeverity, AlarmStatus, ChannelData, ChannelDouble, ChannelEnum, ChannelString
-from caproto.asyncio.server import start_server
+from caproto import ChannelData
 
-from forwarder.demo.ports import LOOPBACK
-
-_PERIOD_S = 0.1
-_SPECTRUM_POINTS = 64
-_TITLES = ("vanadium", "sample 1", "sample 2", "empty can")
+from forwarder.demo.block_server import BlockServer
+from forwarder.demo.blocks import Blocks
+from forwarder.demo.run_log import RunLog
+from forwarder.demo.server import serve
 
 
-class Blocks:
-    """Channels whose values change by themselves, as if somebody were measuring."""
+class Instrument:
+    """All that the IOC serves."""
 
-    def __init__(self) -> None:
-        self.temperature = ChannelDouble(value=290.0, units="K", precision=2)
-        self.motor = ChannelDouble(value=0.0, units="mm", precision=3)
-        self.shutter = ChannelEnum(value="CLOSED", enum_strings=("CLOSED", "OPEN"))
-        self.title = ChannelString(value=_TITLES[0], long_string_max_length=40)
-        self.spectrum = ChannelDouble(value=[0.0] * _SPECTRUM_POINTS, max_length=_SPECTRUM_POINTS)
-        self.pressure = ChannelDouble(value=1.0, units="mbar", precision=2)
+    def __init__(self, begun_s: float) -> None:
+        self._blocks = Blocks()
+        self._block_server = BlockServer(list(self._blocks.by_name()))
+        self._run_log = RunLog(begun_s)
 
     def by_name(self, prefix: str) -> dict[str, ChannelData]:
-        return {
-            f"{prefix}CS:SB:TEMP1": self.temperature,
-            f"{prefix}CS:SB:MOTOR1": self.motor,
-            f"{prefix}CS:SB:SHUTTER": self.shutter,
-            f"{prefix}CS:SB:TITLE": self.title,
-            f"{prefix}CS:SB:SPECTRUM": self.spectrum,
-            f"{prefix}CS:SB:PRESSURE": self.pressure,
-        }
+        """Channels by the names of their PVs."""
+        blocks = {f"{prefix}CS:SB:{name}": channel for name, channel in self._blocks.by_name().items()}
+        run_log = {f"{prefix}DAE:{name}": channel for name, channel in self._run_log.by_name().items()}
+        others = {f"{prefix}{name}": channel for name, channel in self._blocks.others().items()}
+        return {f"{prefix}CS:BLOCKSERVER:BLOCKNAMES": self._block_server.names, **blocks, **run_log, **others}
 
     async def run(self) -> None:
-        for tick in itertools.count():
-            await self._step(tick)
-            await asyncio.sleep(_PERIOD_S)
-
-    async def _step(self, tick: int) -> None:
-        await self.temperature.write(_ramp(tick) + random.gauss(0, 0.02))
-        if (position := _position(tick)) != self.motor.value:
-            await self.motor.write(position)
-        pressure = 1.0 + math.sin(tick / 12)
-        status, severity = _pressure_alarm(pressure)
-        await self.pressure.write(pressure, status=status, severity=severity)
-        if tick % 5 == 0:
-            await self.spectrum.write([random.gauss(100, 10) for _ in range(_SPECTRUM_POINTS)])
-        if tick % 20 == 0:
-            await self.shutter.write("OPEN" if tick % 40 == 0 else "CLOSED")
-        if tick % 30 == 0:
-            await self.title.write(_TITLES[tick // 30 % len(_TITLES)])
+        async with asyncio.TaskGroup() as tasks:
+            for part in (self._blocks, self._block_server, self._run_log):
+                tasks.create_task(part.run())
 
 
-def _ramp(tick: int) -> float:
-    """Up from 290 K to 310 K and down again, 1 K a second."""
-    return 310.0 - abs(tick * 0.1 % 40 - 20)
+def pv_names(prefix: str) -> list[str]:
+    """The PVs that the IOC serves, the block server's first."""
+    return list(Instrument(0.0).by_name(prefix))
 
 
-def _position(tick: int) -> float:
-    """Moves 5 mm in 2 s, rests for 1 s, and starts again at 0 after 20 mm."""
-    moves, ticks_into_move = divmod(tick, 30)
-    return moves % 4 * 5.0 + min(ticks_into_move, 20) * 0.25
-
-
-def _pressure_alarm(pressure: float) -> tuple[AlarmStatus, AlarmSeverity]:
-    if pressure > 1.9:
-        return AlarmStatus.HIHI, AlarmSeverity.MAJOR_ALARM
-    if pressure > 1.5:
-        return AlarmStatus.HIGH, AlarmSeverity.MINOR_ALARM
-    return AlarmStatus.NO_ALARM, AlarmSeverity.NO_ALARM
-
-
-def block_names(prefix: str) -> list[str]:
-    """The PVs that the IOC serves."""
-    return list(Blocks().by_name(prefix))
-
-
-async def serve(prefix: str) -> None:
-    blocks = Blocks()
+async def main(prefix: str, begun_s: float) -> None:
+    instrument = Instrument(begun_s)
     async with asyncio.TaskGroup() as tasks:
-        tasks.create_task(start_server(blocks.by_name(prefix), interfaces=[LOOPBACK]))
-        tasks.create_task(blocks.run())
+        tasks.create_task(serve(instrument.by_name(prefix)))
+        tasks.create_task(instrument.run())
 
 
 if __name__ == "__main__":
-    asyncio.run(serve(sys.argv[1]))
+    asyncio.run(main(sys.argv[1], float(sys.argv[2])))

@@ -4,7 +4,19 @@ from collections import deque
 from dataclasses import dataclass, field
 from typing import Any
 
-from forwarder.demo.decode import Connection, Reading, decode_ep00, decode_f142, decode_status, schema_of
+from forwarder.demo.decode import (
+    Connection,
+    Reading,
+    RunChange,
+    decode_ep00,
+    decode_ep01,
+    decode_events,
+    decode_f142,
+    decode_f144,
+    decode_run,
+    decode_status,
+    schema_of,
+)
 
 _RATE_WINDOW_S = 5.0
 
@@ -36,14 +48,29 @@ class Picture:
         self.status: dict[str, Any] | None = None
         """The forwarder's newest status; None until there is one."""
         self.updates = 0
+        self.events = 0
+        """Neutrons."""
+        self.run: RunChange | None = None
+        """The newest start or stop."""
 
     def take(self, message: bytes, now: float) -> None:
         """Add one message of any topic. `now` is in seconds on any clock that doesn't jump."""
         match schema_of(message):
             case "f142":
                 self._take_reading(decode_f142(message), now)
+            case "f144":
+                self._take_reading(decode_f144(message), now)
             case "ep00":
                 self.last_event = decode_ep00(message)
+            case "ep01":
+                self.last_event = decode_ep01(message)
+            case "ev44":
+                self.events += decode_events(message)
+            case "pl72" | "6s4t":
+                self.run = decode_run(message)
+            case "al00" | "un00":
+                # Alarms and units of the run log, which has no alarms, and whose units nobody sees here.
+                return
             case "x5f2":
                 self.status = decode_status(message)
             case other:

@@ -14,6 +14,7 @@ from forwarder.demo.picture import Picture
 
 _STYLE = {"NO_ALARM": "green", "MINOR": "yellow", "MAJOR": "red", "INVALID": "magenta"}
 _ELEMENTS_SHOWN = 4
+_RUN_LOG = ":DAE:"
 _TABLE_EVERY_S = 0.25
 _LINE_EVERY_S = 1.0
 
@@ -77,7 +78,7 @@ class PlainLines:
 
 
 def table(picture: Picture, now: float) -> Table:
-    drawn = Table(title=f"{picture.updates} updates, {picture.rate(now):.1f}/s", caption=last_event(picture))
+    drawn = Table(title=f"{head(picture, now)}, {run(picture)}", caption=last_event(picture))
     for heading in ("PV", "value", "alarm", "EPICS time"):
         drawn.add_column(heading, no_wrap=True)
     for heading in ("count", "rate/s"):
@@ -97,8 +98,21 @@ def table(picture: Picture, now: float) -> Table:
 
 
 def line(picture: Picture, now: float) -> str:
-    values = "  ".join(f"{pv}={short(row.reading.value)}" for pv, row in sorted(picture.rows.items()))
-    return f"{picture.updates} updates, {picture.rate(now):.1f}/s  {values or last_event(picture)}"
+    # The run log would make it twice as long.
+    shown = ((pv, row.reading.value) for pv, row in sorted(picture.rows.items()) if _RUN_LOG not in pv)
+    values = "  ".join(f"{pv}={short(value)}" for pv, value in shown)
+    return f"{head(picture, now)}, {run(picture)}  {values or last_event(picture)}"
+
+
+def head(picture: Picture, now: float) -> str:
+    return f"{picture.updates} updates, {picture.rate(now):.1f}/s"
+
+
+def run(picture: Picture) -> str:
+    """What the detectors' electronics say."""
+    if picture.run is None:
+        return "no run yet"
+    return f"run {picture.run.name} {'counts' if picture.run.counts else 'has stopped'}, {picture.events} events"
 
 
 def last_event(picture: Picture) -> str:

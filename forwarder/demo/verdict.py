@@ -3,7 +3,8 @@
 from dataclasses import dataclass
 from typing import Any
 
-_SCHEMA = "f142"
+_SCHEMAS = ("f142", "f144")
+"""Of blocks and of the run log."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,7 +19,8 @@ def judge(last_status: dict[str, Any] | None, seen: int, exit_code: int) -> Verd
     status = last_status or {}
     statistics = status.get("statistics", {})
     received = statistics.get("updates_received", 0)
-    forwarded = statistics.get("messages_by_schema", {}).get(_SCHEMA, 0)
+    by_schema = statistics.get("messages_by_schema", {})
+    forwarded = sum(by_schema.get(schema, 0) for schema in _SCHEMAS)
     complaints: list[str] = []
     if exit_code != 0:
         complaints.append(f"the forwarder ended with exit code {exit_code}")

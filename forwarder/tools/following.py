@@ -1,16 +1,20 @@
 """Reads topics from where it is wanted to, on and on or up to their end, and says when it can't."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import Enum
+from functools import partial
+from typing import TypeVar
 
 from ..errors import ForwarderError, KafkaAway
 from ..kafka.topic_reader import EARLIEST, LATEST, Record, TopicReader
 from ..remote.connection import connect
 from ..settings.types import TopicSettings
+
+_T = TypeVar("_T")
 
 _WAIT_MS = 500
 _AGAIN_S = 1.0
@@ -70,12 +74,17 @@ class Following:
         *,
         until_end: bool,
         trouble: Callable[[str], None],
+        idle_s: float | None = None,
     ) -> None:
-        """`trouble` is told, once each time, that brokers are away, and with an empty text that they are back."""
+        """`trouble` is told, once each time, that brokers are away, and with an empty text that they are back.
+
+        When nothing has come for `idle_s`, a batch is empty.
+        """
         self._topics = list(dict.fromkeys(topics))
         self._begin = begin
-        self._until_end = until_end
         self._trouble = trouble
+        self._idle_s = idle_s
+        self._finish_at: int | None = LATEST if until_end else None
         self._opened = AsyncExitStack()
         self._known: dict[TopicReader, int] = {}
         self._left: dict[TopicReader, int] = {}
@@ -120,7 +129,12 @@ class Following:
         """
         left = len(self._topics)
         while left:
-            found = await self._queue.get()
+            try:
+                async with asyncio.timeout(self._idle_s):
+                    found = await self._queue.get()
+            except TimeoutError:
+                yield ()
+                continue
             if isinstance(found, ForwarderError):
                 raise found
             if found is None:
@@ -131,6 +145,10 @@ class Following:
                     yield part
                     self._waiting -= len(part)
 
+    def finish(self, when: int = LATEST) -> None:
+        """Stop at what is the end by now, or at the first message at or after a time in milliseconds."""
+        self._finish_at = when
+
     async def _follow(self, topic: TopicReader) -> None:
         try:
             ends = await topic.offsets(LATEST)
@@ -140,11 +158,15 @@ class Following:
                 backlog, positions = await _tail(topic, positions, ends, self._begin.number)
                 self._left[topic] = 0
                 await self._pass_on(backlog)
-            while not self._until_end or any(positions[each] < end for each, end in ends.items()):
-                records, positions = await self._fetch(topic, positions)
-                if self._until_end:
-                    records = [each for each in records if each.offset < ends[each.partition]]
-                    positions = {each: min(offset, ends[each]) for each, offset in positions.items()}
+            limits = ends if self._finish_at == LATEST else None
+            while limits is None or any(positions[each] < limit for each, limit in limits.items()):
+                if limits is None and (when := self._finish_at) is not None:
+                    limits = await self._patiently(topic, partial(topic.offsets, when))
+                    continue
+                records, positions = await self._patiently(topic, partial(topic.fetch, positions, _WAIT_MS))
+                if limits is not None:
+                    records = [each for each in records if each.offset < limits[each.partition]]
+                    positions = {each: min(offset, limits[each]) for each, offset in positions.items()}
                 self._left[topic] = _distance(positions, ends)
                 if records:
                     await self._pass_on(records)
@@ -156,11 +178,12 @@ class Following:
         self._waiting += len(records)
         await self._queue.put(records)
 
-    async def _fetch(self, topic: TopicReader, positions: dict[int, int]) -> tuple[list[Record], dict[int, int]]:
+    async def _patiently(self, topic: TopicReader, ask: Callable[[], Awaitable[_T]]) -> _T:
+        """What a broker answers, as soon as there is one."""
         away = ""
         while True:
             try:
-                found = await topic.fetch(positions, _WAIT_MS)
+                found = await ask()
             except KafkaAway as error:
                 if (reason := str(error)) != away:
                     away = reason

@@ -4,8 +4,10 @@ import json
 import re
 import shlex
 import signal
+import subprocess
 import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -63,7 +65,7 @@ def test_the_commands_of_the_readme_say_the_same() -> None:
     assert said == parse(json.dumps(json.loads(of("README.md", "json")[0])).encode())
 
 
-def test_the_tutorial_leads_to_a_plot() -> None:
+def test_the_tutorial_leads_to_a_plot_and_a_file(tmp_path: Path) -> None:
     with spawn("demo", [sys.executable, "-m", "forwarder", "demo"]) as demo:
         wait_until(lambda: "DEMO:CS:SB:TEMP1=" in demo.log(), 30, what="the first values are shown")
         found = re.search(r"demo: its Kafka is (\S+)", demo.log())
@@ -72,14 +74,30 @@ def test_the_tutorial_leads_to_a_plot() -> None:
         def run(part: str, *more: str) -> Any:
             (text,) = (one for one in of("docs/tutorial", "console") if part in one)
             line = text.strip().removeprefix("$ .venv/bin/forwarder ").replace("127.0.0.1:38417", found[1])
-            return command(*shlex.split(line), *more)
+            return command(*shlex.split(line.replace("demo.nxs", str(path))), *more)
+
+        path = tmp_path / "demo.nxs"
 
         shown = run("watch DEMO_sampleEnv --output", "--count", "5")
         assert shown.code == 0, shown
         plot = run("--plot", "--count", "20")
         assert plot.code == 0, plot
         assert "DEMO:CS:SB:TEMP1" in "\n".join(plot.lines)
-        for part in ("streams remove", "streams add"):
+        for part in ("streams add", "streams remove"):
             assert run(part).code == 0
+        # A whole run takes longer than all else here.
+        recorded = run("record DEMO", "--until", "end")
+        assert recorded.code == 0, recorded
+        (text,) = (one for one in of("docs/tutorial", "console") if "h5py" in one)
+        _, flag, program = shlex.split(text.strip().removeprefix("$ "))
+        shown = subprocess.run(
+            [sys.executable, flag, program], cwd=tmp_path, capture_output=True, text=True, check=True
+        )
+        assert len(shown.stdout.split()) == 5
+        namespace: dict[str, Any] = {}
+        exec(of("docs/how-to/record.md", "python")[0], namespace)
+        (at, value), *_ = namespace["readings"](path, "TEMP1")
+        assert at.tzinfo is not None
+        assert 290 < value < 310
         demo.send(signal.SIGINT)
         assert demo.wait(30) == 0, demo.log()

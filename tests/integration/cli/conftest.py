@@ -13,6 +13,9 @@ DATABASE = """
 record(ai, "CLI:WARM") { field(VAL, "290.5") field(PINI, "YES") field(EGU, "K") }
 record(calc, "CLI:MOVES") { field(SCAN, ".1 second") field(CALC, "A:=A+0.1;SIN(A)") field(PREC, "3") }
 record(waveform, "CLI:SPECTRUM") { field(FTVL, "LONG") field(NELM, "8") field(PINI, "YES") }
+record(stringin, "CLI:TITLE") { field(VAL, "vanadium") field(PINI, "YES") }
+record(mbbo, "CLI:STATE") { field(ZRST, "OFF") field(ONST, "ON") field(PINI, "YES") }
+record(waveform, "CLI:SHORTS") { field(FTVL, "SHORT") field(NELM, "4") field(PINI, "YES") }
 """
 
 

@@ -111,8 +111,8 @@ def test_json_has_all_of_it(watch: Callable[..., Said]) -> None:
     assert found[3] == {
         "topic": "watched", "partition": 0, "offset": 4, "kafka_time_ms": T_MS + 4000, "key": "B", "schema": "f142",
         "name": "B", "time_ns": (T_MS + 3000) * 1_000_000, "value": -3.0, "alarm": "MAJOR HIHI",
-        "fields": {"source_name": "B", "value": -3.0, "timestamp": (T_MS + 3000) * 1_000_000, "status": "HIHI",
-                   "severity": "MAJOR"},
+        "fields": {"source_name": "B", "value_type": "Double", "value": -3.0,
+                   "timestamp": (T_MS + 3000) * 1_000_000, "status": "HIHI", "severity": "MAJOR"},
     }  # fmt: skip
 
 

@@ -16,8 +16,8 @@ from forwarder.settings.table import BY_NAME
 
 HEAVY = {
     "aiokafka", "asyncio", "caproto", "confluent_kafka", "flatbuffers", "forwarder.commands", "forwarder.encode",
-    "forwarder.kafka", "forwarder.service", "forwarder.tools", "numpy", "p4p", "psutil", "pygelf",
-    "rich", "ssl", "streaming_data_types", "uvloop",
+    "forwarder.kafka", "forwarder.record", "forwarder.service", "forwarder.tools", "h5py", "numpy", "p4p", "psutil",
+    "pygelf", "rich", "ssl", "streaming_data_types", "uvloop",
 }  # fmt: skip
 
 
@@ -39,7 +39,7 @@ def test_all_commands_are_there() -> None:
     leaves = {" ".join(path) for path, command in COMMANDS.items() if not isinstance(command, click.Group)}
     assert leaves == {
         "run", "blocks", "demo", "streams list", "streams add", "streams remove", "streams replace", "streams clear",
-        "topics check", "topics create", "watch", "check", "completion",
+        "topics check", "topics create", "watch", "record", "check", "completion",
     }  # fmt: skip
 
 

@@ -170,7 +170,8 @@ def test_every_schema_of_the_library_is_known() -> None:
 
 def test_fields_have_the_schemas_names_and_names_for_numbers() -> None:
     assert decode(CASES["f142 in alarm"][0]).fields == {
-        "source_name": "PV", "value": 1.5, "timestamp": T, "status": "HIHI", "severity": "MAJOR"
+        "source_name": "PV", "value_type": "Double", "value": 1.5, "timestamp": T, "status": "HIHI",
+        "severity": "MAJOR",
     }  # fmt: skip
     fields = decode(CASES["ev42 of ISIS"][0]).fields
     assert fields["facility_specific_data"] == {"period_number": 3, "run_state": 1, "proton_charge": 0.5}

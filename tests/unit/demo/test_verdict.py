@@ -10,7 +10,10 @@ from forwarder.demo.verdict import judge
 def status(received: int, forwarded: int, **others: Any) -> dict[str, Any]:
     return {
         "state": "stopped",
-        "statistics": {"updates_received": received, "messages_by_schema": {"f142": forwarded, "ep00": 6}},
+        "statistics": {
+            "updates_received": received,
+            "messages_by_schema": {"f142": forwarded - 4, "f144": 4, "ep00": 6, "ep01": 3},
+        },
         **others,
     }
 
@@ -25,7 +28,7 @@ WRONG = {
     "lost on the way in": (status(10, 9), 9, 0, "10 updates were received but 9 acknowledged"),
     "lost in the broker": (status(10, 10), 9, 0, "10 messages were acknowledged by the broker but 9 are in the topic"),
     "sent twice": (status(10, 10), 11, 0, "10 messages were acknowledged by the broker but 11"),
-    "nothing at all": (status(0, 0), 0, 0, "nothing was forwarded"),
+    "nothing at all": (None, 0, 0, "nothing was forwarded"),
     "no status": (None, 0, 0, "last status says None"),
     "not stopped": (status(10, 10, state="running"), 10, 0, "last status says 'running'"),
     "a bad end": (status(10, 10), 10, 3, "exit code 3"),

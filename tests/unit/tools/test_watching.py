@@ -7,7 +7,7 @@ import pytest
 
 from forwarder.encode import f144
 from forwarder.errors import KafkaAway
-from forwarder.kafka.topic_reader import EARLIEST, Record
+from forwarder.kafka.topic_reader import EARLIEST, LATEST, Record
 from forwarder.model import ChannelType, ValueType
 from forwarder.settings.types import ClusterSettings, TopicSettings
 from forwarder.tools import following
@@ -75,7 +75,7 @@ def test_what_scripts_are_told() -> None:
     told = sight(record(time_ms=5)).as_json()
     assert told == {
         **head, "key": "PV", "schema": "f144", "name": "PV", "time_ns": T, "value": 1.5, "alarm": "",
-        "fields": {"source_name": "PV", "timestamp": T, "value": 1.5},
+        "fields": {"source_name": "PV", "timestamp": T, "value_type": "Double", "value": 1.5},
     }  # fmt: skip
     json.dumps(told, allow_nan=False)
     assert sight(record(key=None, value=None, time_ms=5)).as_json() == {**head, "key": None, "schema": "tombstone"}
@@ -124,3 +124,56 @@ def test_brokers_that_go_away_are_told_of_once_and_nothing_is_lost(monkeypatch: 
 
     assert asyncio.run(follow()) == [0, 1, 2]
     assert told == ["T: broker b:1: it is away", ""]
+
+
+class _Endless(_Topic):
+    """Has a message each time it is asked, and is at offset 5 by whatever clock."""
+
+    async def offsets(self, when: int) -> dict[int, int]:
+        return {0: 0 if when == EARLIEST else 5}
+
+    async def fetch(self, positions: dict[int, int], wait_ms: int) -> tuple[list[Record], dict[int, int]]:
+        await asyncio.sleep(0)
+        return [Record("T", 0, positions[0], 0, None, None)], {0: positions[0] + 1}
+
+
+@pytest.mark.parametrize("when", [LATEST, 1_700_000_000_000])
+def test_an_end_that_is_set_later(monkeypatch: pytest.MonkeyPatch, when: int) -> None:
+    monkeypatch.setattr(following, "TopicReader", lambda *_: _Endless())
+
+    async def follow() -> list[int]:
+        topics = [TopicSettings(ClusterSettings(("b:1",)), "T")]
+        offsets: list[int] = []
+        async with Following(topics, Start(Place.BEGINNING), until_end=False, trouble=print) as found:
+            async for batch in found.batches():
+                offsets += [record.offset for record in batch]
+                found.finish(when)
+        return offsets
+
+    offsets = asyncio.run(follow())
+    # A few may have been on their way before the end was known.
+    assert offsets[:5] == [0, 1, 2, 3, 4]
+    assert len(offsets) <= 8
+
+
+class _Silent(_Topic):
+    async def fetch(self, positions: dict[int, int], wait_ms: int) -> tuple[list[Record], dict[int, int]]:
+        await asyncio.sleep(0.01)
+        return [], positions
+
+
+def test_somebody_who_has_more_to_do_is_told_that_nothing_came(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(following, "TopicReader", lambda *_: _Silent())
+
+    async def follow() -> int:
+        topics = [TopicSettings(ClusterSettings(("b:1",)), "T")]
+        idle = 0
+        async with Following(topics, Start(Place.END), until_end=False, trouble=print, idle_s=0.001) as found:
+            async for batch in found.batches():
+                assert batch == ()
+                idle += 1
+                if idle == 3:
+                    found.finish()
+        return idle
+
+    assert asyncio.run(follow()) >= 3
