@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import AsyncExitStack
 from typing import TYPE_CHECKING, Any
 
@@ -24,7 +24,7 @@ from .kafka.sender import Sender
 from .kafka.storage_topic import StorageTopic
 from .keeping import Keeping
 from .leaving import EXIT_ERROR, EXIT_LOST, Guard, stop_signals
-from .loops import loop_factory
+from .loops import serve
 from .model import Add, Transport
 from .observe.histogram import Lags
 from .observe.measured import Condition
@@ -52,16 +52,7 @@ _REPEAT_RESOLUTION_S = 0.02
 
 def main(settings: Settings) -> int:
     """Serve until told to stop; the exit code. Raises BadSetting for what shows itself only when it is used."""
-    # Never released: a process that should be gone must not hang in the end of the interpreter either.
-    guard = Guard()
-    with asyncio.Runner(loop_factory=loop_factory(settings.event_loop)) as runner:
-        try:
-            return runner.run(Service(settings, guard).run())
-        except BadSetting:
-            raise
-        except Exception as error:
-            log.critical("a part of the service has failed and could not be mended", exc_info=error)
-    return EXIT_ERROR
+    return serve(lambda guard: Service(settings, guard).run(), settings.event_loop)
 
 
 class Service:
@@ -177,8 +168,10 @@ class Service:
     async def _serve(self) -> int:
         parts_that_send, parts_that_feed = self._sending_parts(), self._feeding_parts()
         watched = [each for part in (*parts_that_send, *parts_that_feed) for each in part.watched]
-        sending = self._tasks([*parts_that_send, Part("heartbeat", lambda: self._heartbeat.run(watched))])
-        feeding = self._tasks(parts_that_feed)
+        sending = self._supervision.keep_all(
+            [*parts_that_send, Part("heartbeat", lambda: self._heartbeat.run(watched))]
+        )
+        feeding = self._supervision.keep_all(parts_that_feed)
         settings = self.settings
         log.info("forwarder %s, profile %s, service id %s", __version__, settings.profile, settings.service_id)
         self._notifier.ready()
@@ -252,11 +245,6 @@ class Service:
         if self.settings.statistics_interval_s:
             parts.append(Part("statistics", self._log_statistics, (self._statistics_pulse.watched("statistics"),)))
         return parts
-
-    def _tasks(self, parts: Iterable[Part]) -> list[asyncio.Task[Any]]:
-        loop = asyncio.get_running_loop()
-        keep = self._supervision.keep
-        return [loop.create_task(keep(part.name, part.run), name=f"keep {part.name}") for part in parts]
 
     def _sender(self, label: str, cluster: ClusterSettings) -> Sender:
         producer = self.settings.producer

@@ -3,12 +3,13 @@
 import asyncio
 import logging
 from collections import Counter, deque
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass, field
 from typing import NoReturn
 
 from forwarder.errors import BadSetting
 from forwarder.forever import Ended
+from forwarder.parts import Part
 
 log = logging.getLogger(__name__)
 
@@ -29,6 +30,11 @@ class Supervision:
 
     deaths: Counter[str] = field(default_factory=Counter[str])
     """How often each part has died; 0 for one that never has."""
+
+    def keep_all(self, parts: Iterable[Part]) -> list[asyncio.Task[NoReturn]]:
+        """A task for each part, which keeps it running."""
+        loop = asyncio.get_running_loop()
+        return [loop.create_task(self.keep(part.name, part.run), name=f"keep {part.name}") for part in parts]
 
     async def keep(self, name: str, run: Callable[[], Awaitable[object]]) -> NoReturn:
         """Run a part until cancelled, and again whenever it ends.

@@ -3,9 +3,9 @@
 import asyncio
 import logging
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from contextlib import AsyncExitStack
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from .. import __version__
 from ..blocks.block_names import BlockNames
@@ -19,7 +19,7 @@ from ..errors import BadSetting
 from ..heartbeat import Heartbeat
 from ..idle import WhenIdle
 from ..leaving import EXIT_ERROR, Guard, stop_signals
-from ..loops import loop_factory
+from ..loops import serve
 from ..observe.systemd import Notifier
 from ..parts import Part
 from ..pulse import Watched
@@ -38,16 +38,7 @@ log = logging.getLogger(__name__)
 
 def main(settings: BlocksSettings) -> int:
     """Serve until told to stop; the exit code. Raises BadSetting for what shows itself only when it is used."""
-    # Never released: a process that should be gone must not hang in the end of the interpreter either.
-    guard = Guard()
-    with asyncio.Runner(loop_factory=loop_factory(settings.event_loop)) as runner:
-        try:
-            return runner.run(Companion(settings, guard).run())
-        except BadSetting:
-            raise
-        except Exception as error:
-            log.critical("a part of the process has failed and could not be mended", exc_info=error)
-    return EXIT_ERROR
+    return serve(lambda guard: Companion(settings, guard).run(), settings.event_loop)
 
 
 class Companion:
@@ -112,7 +103,7 @@ class Companion:
     async def _serve(self) -> int:
         parts = self._parts()
         watched = [each for part in parts for each in part.watched]
-        tasks = self._tasks([*parts, Part("heartbeat", lambda: self.heartbeat.run(watched))])
+        tasks = self.supervision.keep_all([*parts, Part("heartbeat", lambda: self.heartbeat.run(watched))])
         settings = self.settings
         log.info("forwarder blocks %s, profile %s, instrument %s", __version__, settings.profile, settings.instrument)
         self._notifier.ready()
@@ -147,11 +138,6 @@ class Companion:
         if http is not None:
             parts.append(Part("http", http.run, (http.pulse.watched("http"),)))
         return parts
-
-    def _tasks(self, parts: Iterable[Part]) -> list[asyncio.Task[Any]]:
-        loop = asyncio.get_running_loop()
-        keep = self.supervision.keep
-        return [loop.create_task(keep(part.name, part.run), name=f"keep {part.name}") for part in parts]
 
     def _feed(self, source: Source, what: str) -> Feed:
         return Feed(source, self._wants, time.monotonic, what)
