@@ -92,8 +92,12 @@ class Sender:
         self._partitions: dict[PartitionQueue, Partition] = {}
         self._settling: dict[Account, float] = {}
         """Topics whose number of partitions has changed, and since when: nothing new is sent until all has landed."""
-        self._gone: set[Lane] = set()
-        """Topics that the broker does not know; when it does again, they were made again."""
+        self._gone: dict[Account, int] = {}
+        """Topics that the broker does not know, and in which round of metadata that was last seen.
+
+        Nothing is sent to them until a later round knows them: they were made again then, perhaps in another way.
+        """
+        self._round = 0
         self._requests: set[asyncio.Task[None]] = set()
         self._stale = asyncio.Event()
         self._progress = asyncio.Event()
@@ -208,6 +212,8 @@ class Sender:
     def _launch(self, now: float) -> None:
         by_broker: defaultdict[int, list[Partition]] = defaultdict(list)
         for lane in self._outbox.lanes(self._broker):
+            if lane in self._gone:
+                continue
             settling = lane in self._settling
             for queue in lane.partitions:
                 if queue.in_flight is None and (settling or not queue.chunks):
@@ -324,6 +330,8 @@ class Sender:
             case Outcome.LATER:
                 partition.put_off(now)
                 self._stale.set()
+                if error_code == UNKNOWN_TOPIC:
+                    self._gone[queue.lane] = self._round
                 if partition.failures > 3:
                     self._fault(queue, self._partition_faults).occurred(
                         f"the broker answers with the error {error_code}"
@@ -353,6 +361,7 @@ class Sender:
         pulse = self._metadata_pulse
         while True:
             self._stale.clear()
+            self._round += 1
             lanes = self._outbox.lanes(self._broker)
             topics = {lane.topic for lane in lanes}
             try:
@@ -383,12 +392,12 @@ class Sender:
         elif fault is not None:
             fault.over()
         if self._cluster.problems.get(lane.topic) == UNKNOWN_TOPIC:
-            self._gone.add(lane)
-        elif partitions:
+            self._gone[lane] = self._round
+        elif partitions and self._gone.get(lane, -1) < self._round:
             if lane.partitions and len(partitions) != len(lane.partitions) and not self._settled(lane, len(partitions)):
                 return False
             self._settling.pop(lane, None)
-            self._gone.discard(lane)
+            self._gone.pop(lane, None)
             lane.place_on(len(partitions), partition_of)
         return bool(partitions) and not self._in_trouble(lane.topic)
 
@@ -401,15 +410,19 @@ class Sender:
         now = asyncio.get_running_loop().time()
         since = self._settling.setdefault(lane, now)
         made_again = count < len(lane.partitions) or lane in self._gone
-        for partition in [
-            self._partitions[each] for each in lane.partitions if made_again and each in self._partitions
-        ]:
+        for queue in lane.partitions if made_again else ():
+            partition = self._partitions.get(queue)
+            if partition is None:
+                continue
             if partition.busy:
                 return False
             if partition.flight is not None:
                 # The topic that it was for is no more.
                 partition.flight.returned()
-            del self._partitions[partition.queue]
+            del self._partitions[queue]
+            for faults in (self._partition_faults, self._refusals, self._restamps):
+                if queue in faults:
+                    faults.pop(queue).over()
         return now - since > _SETTLED_AFTER_S or not any(queue.in_flight for queue in lane.partitions)
 
     def _in_trouble(self, topic: str) -> bool:

@@ -177,6 +177,7 @@ class Database:
             return self._try(work)
 
     def _try(self, work: Callable[[sqlite3.Connection], _T]) -> _T:
+        was_open = self._connection is not None
         try:
             result = work(self._connected())
             self._note_sizes()
@@ -184,6 +185,9 @@ class Database:
         except (sqlite3.Error, OSError) as error:
             if _code(error) != sqlite3.SQLITE_FULL:
                 self._disconnect()
+            if was_open and not self.path.exists():
+                # Perhaps a moment ago, and SQLite has other words for it.
+                raise FileNotFoundError(f"{self.path} was removed") from error
             raise
 
     def _connected(self) -> sqlite3.Connection:
@@ -197,8 +201,6 @@ class Database:
                 raise
             self._connection = connection
             self._sizes = (0, 0)
-        elif not self.path.exists():
-            raise FileNotFoundError(f"{self.path} was removed")
         else:
             self._note_sizes()
         return self._connection
