@@ -51,10 +51,11 @@ class Companion:
         site = Site(settings.prefix, settings.instrument, settings.schema, settings.broker)
         self.feeds = {source: self._feed(source, what) for source, what in _sources(settings, site).items()}
         memory = Memory(settings.state_directory, site)
+        remembered = _remembered(memory)
         self.ledger = Ledger(
             site,
             self.feeds.keys(),
-            _remembered(memory),
+            remembered,
             whole_channels=settings.dialect is Dialect.JSON,
             is_told=settings.status_topic is not None,
         )
@@ -66,7 +67,8 @@ class Companion:
         )
         self._client = ChannelAccess(settings.ca, settings.never_connected_after_s)
         self._block_names = BlockNames(site, self.feeds[Source.BLOCKS]) if settings.blocks else None
-        self._database = Database(settings.archive, self.feeds[Source.ARCHIVE]) if settings.archive else None
+        archived = remembered.said.get(Source.ARCHIVE, ()) if remembered else ()
+        self._database = Database(settings.archive, self.feeds[Source.ARCHIVE], archived) if settings.archive else None
         if settings.run_log:
             self.feeds[Source.RUN_LOG].back()
             self.feeds[Source.RUN_LOG].good(site.run_log())

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from forwarder.blocks.archive import archived
+from forwarder.blocks.archive import Steady, archived
 from forwarder.blocks.block_names import BlockNames
 from forwarder.blocks.feed import Feed
 from forwarder.blocks.memory import BadMemory, Memory, Remembered
@@ -27,6 +27,18 @@ def test_a_bad_row_is_left_out_and_counted() -> None:
     pvs, bad, first = archived(rows)
     assert (pvs, bad) == (("A.VAL",), 4)
     assert first == "pvname 'B*', where the name of a record is expected"
+
+
+def test_rows_that_are_written_anew_while_they_are_read_cost_nothing() -> None:
+    looks = Steady(["A.VAL", "GONE.VAL"])
+    one, two = ("A", "VAL"), ("B", "VAL")
+    assert looks.seen([one]).pvs == ("A.VAL", "GONE.VAL"), "the looks of before a restart count too"
+    assert looks.seen([one, two]).pvs == ("A.VAL", "B.VAL"), "twice not there is gone; what is new counts at once"
+    assert looks.seen([]).pvs == ("A.VAL", "B.VAL")
+    assert looks.seen([one, two]).pvs == ("A.VAL", "B.VAL")
+    assert looks.seen([("*", "VAL")]) == ((), 1, "pvname '*', where the name of a record is expected")
+    assert looks.seen([]).pvs == ("A.VAL", "B.VAL"), "nor does a look count that says nothing good"
+    assert looks.seen([]).pvs == ()
 
 
 def test_where_things_go() -> None:
