@@ -112,6 +112,18 @@ def test_the_last_good_value_holds(caplog: pytest.LogCaptureFixture) -> None:
     assert wanted.feed.age_s == 0
 
 
+def test_blocks_with_odd_names_are_left_out_and_told() -> None:
+    wanted = Wanted()
+    monitor = BlockNames(SITE, wanted.feed)
+    for _ in range(2):
+        monitor.update(characters(packed(["A", "B*", "C"])), 0, 0, 0)
+    assert wanted.pvs == ("IN:LARMOR:CS:SB:A", "IN:LARMOR:CS:SB:C")
+    assert "name 2 of 3 is 'B*'" in wanted.feed.problem
+    assert wanted.feed.bad == {"names": 2}
+    monitor.update(characters(packed(["A", "B", "C"])), 0, 0, 0)
+    assert wanted.feed.problem == ""
+
+
 def test_a_block_server_that_goes_and_comes_is_told_and_counted() -> None:
     wanted = Wanted()
     monitor = BlockNames(SITE, wanted.feed)
