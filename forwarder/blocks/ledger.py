@@ -133,8 +133,8 @@ class Ledger:
             served.setdefault(key_of(each), []).append(each)
         revived = alive and (not self._alive or process != self._process)
         changed = revived or self._served is None or served.keys() != self._served.keys()
-        if process != self._process:
-            # What another one did with them says nothing of this one.
+        if revived or process != self._process:
+            # What another one did with them says nothing of this one. In containers all have the same name and number.
             self._attempts.clear()
         self._served, self._alive, self._process = served, alive, process
         if not self._settled and alive:

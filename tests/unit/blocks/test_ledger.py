@@ -102,6 +102,24 @@ def test_a_stream_that_is_refused_is_tried_again_more_and_more_rarely() -> None:
     assert one.plan(3000).add, "somebody has just asked for it"
 
 
+@pytest.mark.parametrize("process", [1, 2])
+def test_what_was_refused_is_tried_at_once_by_one_that_was_started_again(process: int) -> None:
+    """In a container every one of them has the same name and number."""
+    one, now = ledger(), 0.0
+    one.serves((), ("h", 1), alive=True, now=now)
+    wants(one, "A")
+    for number in range(5):
+        one.added(one.plan(now).add, number, now)
+        one.refuses(number, [block("A")])
+        now += 600
+    one.added(one.plan(now).add, 9, now)
+    one.refuses(9, [block("A")])
+    assert not one.plan(now + 1).add
+    one.silent()
+    assert one.serves((), ("h", process), alive=True, now=now + 1)
+    assert one.plan(now + 1).add == (block("A"),)
+
+
 def test_a_forwarder_that_lost_its_state_is_told_at_once() -> None:
     one, forwarder = ledger(), Forwarder()
     forwarder.tells(one, 0)
