@@ -132,12 +132,15 @@ class Ordering:
             self._unseen.over()
 
     async def _send(self, plan: Plan) -> None:
-        # While it was written what is announced, somebody may have come to want it again.
-        for streams in _chunks(tuple(each for each in plan.remove if not self._ledger.wants(each))):
-            command = removal(streams, whole_channels=self._dialect is Dialect.JSON)
-            await self._order("remove", command, streams, self._ledger.removed)
-        for streams in _chunks(plan.add):
-            await self._order("add", Add(streams), streams, self._ledger.added)
+        # While something is written or sent, somebody may come to want what is to be removed, or not what is to be added.
+        wants = self._ledger.wants
+        for some in _chunks(plan.remove):
+            if streams := tuple(each for each in some if not wants(each)):
+                command = removal(streams, whole_channels=self._dialect is Dialect.JSON)
+                await self._order("remove", command, streams, self._ledger.removed)
+        for some in _chunks(plan.add):
+            if streams := tuple(filter(wants, some)):
+                await self._order("add", Add(streams), streams, self._ledger.added)
 
     async def _order(
         self,
