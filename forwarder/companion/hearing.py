@@ -95,6 +95,9 @@ class Hearing:
         status = await remote.status()
         if status is not None:
             await self._take(remote, status, alive=status.is_alive(time.time_ns() // 1_000_000))
+        else:
+            # It can be read by now, and is empty.
+            self._fault.over()
         self._have_looked()
         statuses = remote.statuses()
         while True:

@@ -93,3 +93,34 @@ def test_a_forwarder_runs_as_long_as_it_is_heard(
 
     asyncio.run(hear())
     assert ("command at c[0]@7", "why") in refusals
+
+
+def test_a_status_topic_that_is_made_later_is_read(
+    kafka_broker: Broker, unique: Callable[[str], str]
+) -> None:
+    status = unique("status")
+    given = {
+        "prefix": "IN:X:",
+        "instrument": "X",
+        "no-archive": "yes",
+        "config-topic": f"{kafka_broker.address}/{unique('config')}",
+        "status-topic": f"{kafka_broker.address}/{status}",
+    }
+    settings = read({name: [value] for name, value in given.items()}, {}).settings
+    hears = Hearing(settings, Ledger(Site("IN:X:", "X", "f142"), [Source.BLOCKS], None), lambda *_: None, lambda: None)
+
+    async def says(problem: str) -> None:
+        async with asyncio.timeout(_WITHIN_S):
+            while problem not in hears.problem:
+                hears.look()
+                await asyncio.sleep(0.05)
+
+    async def hear() -> None:
+        hearing_it = asyncio.create_task(hears.run())
+        await says("it does not exist")
+        kafka_broker.create_topic(status)
+        await says("there is no status")
+        hearing_it.cancel()
+        await asyncio.gather(hearing_it, return_exceptions=True)
+
+    asyncio.run(hear())
