@@ -132,7 +132,7 @@ class Ordering:
             self._unseen.over()
 
     async def _send(self, plan: Plan) -> None:
-        # While something is written or sent, somebody may come to want what is to be removed, or not what is to be added.
+        # While something is written or sent, somebody may change what is wanted.
         wants = self._ledger.wants
         for some in _chunks(plan.remove):
             if streams := tuple(each for each in some if not wants(each)):

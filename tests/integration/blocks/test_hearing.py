@@ -95,9 +95,7 @@ def test_a_forwarder_runs_as_long_as_it_is_heard(
     assert ("command at c[0]@7", "why") in refusals
 
 
-def test_a_status_topic_that_is_made_later_is_read(
-    kafka_broker: Broker, unique: Callable[[str], str]
-) -> None:
+def test_a_status_topic_that_is_made_later_is_read(kafka_broker: Broker, unique: Callable[[str], str]) -> None:
     status = unique("status")
     given = {
         "prefix": "IN:X:",

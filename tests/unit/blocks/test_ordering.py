@@ -34,6 +34,7 @@ class Rig:
         self.ledger = Ledger(SITE, [Source.BLOCKS], Remembered(frozenset(blocks), settled=True))
         self.ledger.serves(blocks, ("h", 1), alive=True, now=time.monotonic())
         self.commands: list[Command] = []
+        self.awaited, self.enough = 0, asyncio.Event()
         self.ordering = Ordering(settings, self.ledger, Memory(directory, SITE), lambda: True)
         monkeypatch.setattr(ordering, "send_all", self._send_all)
 
@@ -41,6 +42,8 @@ class Rig:
         command = parse(messages[0])
         self.sending(command)
         self.commands.append(command)
+        if len(self.commands) == self.awaited:
+            self.enough.set()
         return 0, len(self.commands)
 
     def sending(self, command: Command) -> None:
@@ -56,16 +59,18 @@ class Rig:
         async def run() -> None:
             running = asyncio.create_task(self.ordering.run())
             async with asyncio.timeout(_WITHIN_S):
-                while len(self.commands) < commands and not running.done():
-                    await asyncio.sleep(0.01)
+                await self.enough.wait()
             running.cancel()
             await asyncio.gather(running, return_exceptions=True)
+
+        self.awaited, self.enough = commands, asyncio.Event()
 
         asyncio.run(run())
 
     @property
     def removed(self) -> list[str]:
-        return [pattern.channel or "" for each in self.commands if isinstance(each, Remove) for pattern in each.patterns]
+        removals = [each for each in self.commands if isinstance(each, Remove)]
+        return [pattern.channel or "" for each in removals for pattern in each.patterns]
 
     @property
     def added(self) -> list[str]:
