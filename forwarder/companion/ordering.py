@@ -26,7 +26,7 @@ _AT_ONCE = 2_000
 """Streams in one message: some 200 kB, which every broker takes."""
 _TICK_S = 1.0
 _FIRST_LOOK_S = 5.0
-"""How long the first command waits for what the forwarder serves."""
+"""How long the first command waits for what the forwarder serves, and for what is wanted by now."""
 _AGAIN_S = (0.5, 5.0)
 """First and longest pause before what could not be sent is sent again."""
 _REMEMBERED_COMMANDS = 200
@@ -50,7 +50,7 @@ class Ordering:
     """How long brokers may keep one command waiting: to be found, to be connected to, to answer."""
 
     def __init__(self, settings: BlocksSettings, ledger: Ledger, memory: Memory, look: Callable[[], bool]) -> None:
-        """`look` is called every second, and says whether it is known by now what the forwarder serves."""
+        """`look` is called every second, and says whether all is known by now that the first command needs."""
         self.pulse = Pulse()
         self.counts = Counter[tuple[str, str]]()
         """By kind of command, and what came of it."""

@@ -59,6 +59,7 @@ class Companion:
             whole_channels=settings.dialect is Dialect.JSON,
             is_told=settings.status_topic is not None,
         )
+        self._heard = set[Source]()
         self.ordering = Ordering(settings, self.ledger, memory, self._look)
         self.hearing = (
             Hearing(settings, self.ledger, self.ordering.refused, self.ordering.news)
@@ -146,15 +147,17 @@ class Companion:
 
     def _wants(self, source: Source, pvs: tuple[str, ...]) -> bool:
         changed = self.ledger.said(source, pvs)
-        if changed:
+        if changed or source not in self._heard:
+            self._heard.add(source)
             self.ordering.news()
         return changed
 
     def _look(self) -> bool:
+        known = self._heard.issuperset(self.feeds)
         if self.hearing is None:
-            return True
+            return known
         self.hearing.look()
-        return self.hearing.looked
+        return known and self.hearing.looked
 
 
 def _sources(settings: BlocksSettings, site: Site) -> Mapping[Source, str]:
