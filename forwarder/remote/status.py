@@ -63,7 +63,7 @@ def read(record: Record) -> Status | None:
             return _status(record.time_ms, said, _Envelope.of(decoded))
         if decoded.schema == "json" and "streams" in decoded.fields:
             return _status(record.time_ms, decoded.fields, _Envelope(decoded.name, "C++ forwarder", "", 0, _CPP_MS))
-    except (Undecodable, BadCommand, ValueError, TypeError, KeyError, AttributeError):
+    except (Undecodable, BadCommand, ValueError, TypeError, KeyError, AttributeError, RecursionError):
         # Others may send what they like to the topic.
         return None
     return None

@@ -63,7 +63,29 @@ def test_what_is_remembered_is_there_again(tmp_path: Path) -> None:
     assert other == Remembered(streams, settled=True), "what sources said of another instrument does not hold"
 
 
-@pytest.mark.parametrize("text", ["", "{", "[]", "{}", '{"version": 2}', "null", '{"version": 1, "of": 1}', "\xff"])
+_FILE = '{"version": 1, "of": ["IN:LARMOR:", "LARMOR"], "settled": true, "announced": %s, "said": %s}'
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "{",
+        "[]",
+        "{}",
+        '{"version": 2}',
+        "null",
+        '{"version": 1, "of": 1}',
+        "\xff",
+        "[" * 100_000,
+        _FILE % ('[["A", "CA", "f142"]]', "{}"),
+        _FILE % ('[[1, "CA", "f142", "T", ""]]', "{}"),
+        _FILE % ('["A"]', "{}"),
+        _FILE % ("[]", '{"blocks": [1]}'),
+        _FILE % ("[]", '{"blocks": "A"}'),
+        _FILE % ("[]", '{"others": []}'),
+    ],
+)
 def test_a_damaged_file_is_told(text: str, tmp_path: Path) -> None:
     memory = Memory(tmp_path, SITE)
     memory.path.write_text(text, encoding="latin-1")

@@ -87,6 +87,7 @@ def test_the_cpp_forwarders() -> None:
         b'{"streams": [{"channel_name": "A", "output_topic": "a/b/c", "schema": "x"}]}',
         x5f2.encode(SENDER, "no JSON"),
         x5f2.encode(SENDER, "[]"),
+        x5f2.encode(SENDER, "[" * 100_000),
         x5f2.encode(SENDER, "{}")[:40],
     ],
 )
