@@ -18,6 +18,22 @@ class Archived(NamedTuple):
     """What is wrong with the first of them; empty if there is none."""
 
 
+class Steady:
+    """Looks at rows that others write anew at times: what one look does not find is given up at the next."""
+
+    def __init__(self, before: Iterable[str] = ()) -> None:
+        """`before` are the PVs that were found before the first look."""
+        self._before = tuple(before)
+
+    def seen(self, rows: Iterable[tuple[object, object]]) -> Archived:
+        """What this look or the one before has found; nothing is given up where all rows of this one are bad."""
+        found = archived(rows)
+        if found.bad_rows and not found.pvs:
+            return found
+        before, self._before = self._before, found.pvs
+        return found._replace(pvs=tuple(sorted({*found.pvs, *before})))
+
+
 def archived(rows: Iterable[tuple[object, object]]) -> Archived:
     """Record and field of each; a row's value is words, of which numbers are periods and the others are fields.
 

@@ -31,11 +31,13 @@ class BlockNames:
         """What is not believed leaves all as it was."""
         self._feed.back()
         try:
-            names = block_names(_characters(value))
+            found = block_names(_characters(value))
         except BadBlocks as error:
             self._feed.wrong(error.fault.value, error)
-        else:
-            self._feed.good(self._site.blocks(names))
+            return
+        self._feed.good(self._site.blocks(found.names), all_of_it=not found.bad)
+        if found.bad:
+            self._feed.wrong(Fault.NAMES.value, found.first_bad, found.bad)
 
     def failed(self, error: Exception) -> None:
         """The update could not be read."""

@@ -1,6 +1,7 @@
 """Asks the instrument's database, now and then, for the PVs that are flagged for archiving."""
 
 import asyncio
+from collections.abc import Iterable
 from contextlib import suppress
 from typing import Any
 
@@ -8,7 +9,7 @@ from forwarder.errors import BadSetting
 from forwarder.pulse import Pulse
 from forwarder.settings.blocks.types import DatabaseSettings
 
-from .archive import MOST_PVS, archived
+from .archive import MOST_PVS, Steady
 from .feed import Feed
 
 QUERY = "SELECT pvname, value FROM iocdb.pvinfo WHERE infoname='archive'"
@@ -22,8 +23,8 @@ _SOONEST_S = 5.0
 class Database:
     """One look each period, with a connection of its own: nothing is held open that could go stale."""
 
-    def __init__(self, settings: DatabaseSettings, feed: Feed) -> None:
-        """Raises BadSetting if the library for it is not installed."""
+    def __init__(self, settings: DatabaseSettings, feed: Feed, before: Iterable[str] = ()) -> None:
+        """`before` are the PVs that it named last. Raises BadSetting if the library for it is not installed."""
         try:
             import aiomysql
         except ImportError:
@@ -36,6 +37,7 @@ class Database:
         self._library: Any = aiomysql
         self._settings = settings
         self._feed = feed
+        self._steady = Steady(before)
 
     async def run(self) -> None:
         """Ask until cancelled."""
@@ -47,15 +49,15 @@ class Database:
     async def _look(self) -> bool:
         try:
             rows = await self._rows()
-        except (self._library.MySQLError, OSError, TimeoutError, EOFError, ValueError) as error:
-            self._feed.away(f"{self._place}: {_reason(error)}")
+        except Exception as error:  # noqa: BLE001  (the library raises all kinds where no database answers)
+            self._feed.away(f"{self._place}: {self._reason(error)}")
             return False
         self._feed.back()
         if len(rows) > _MOST_ROWS:
             self._feed.wrong("rows", f"more than {_MOST_ROWS} rows, which are the most expected")
             return True
         # Thousands of rows must not keep a change of the blocks waiting.
-        found = await asyncio.to_thread(archived, rows)
+        found = await asyncio.to_thread(self._steady.seen, rows)
         if found.bad_rows and not found.pvs:
             self._feed.wrong("rows", found.first_bad, found.bad_rows)
             return True
@@ -87,9 +89,11 @@ class Database:
         finally:
             connection.close()
 
-
-def _reason(error: BaseException) -> str:
-    if isinstance(error, TimeoutError):
-        return "no answer in time"
-    # The library's errors have a number first.
-    return str(error.args[-1]) if error.args else type(error).__name__
+    def _reason(self, error: Exception) -> str:
+        if isinstance(error, TimeoutError):
+            return "no answer in time"
+        # The library's errors have a number first; one that it did not mean to raise has several lines, or says little.
+        text = " ".join(str(error.args[-1] if error.args else "").split())
+        if isinstance(error, (self._library.MySQLError, OSError, RuntimeError)) and text:
+            return text
+        return f"what answers is no database that is understood ({type(error).__name__}: {text})"

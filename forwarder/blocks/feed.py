@@ -22,7 +22,7 @@ class Feed:
         self.changes = 0
         """Good values that were not those of before."""
         self.bad = Counter[str]()
-        """Values, or rows of one, that were not believed, by what was wrong."""
+        """Values, or names or rows in one, that were not believed, by what was wrong."""
         self.reconnects = 0
         """How often it was back after it had been away."""
         self.connected = False
@@ -30,7 +30,7 @@ class Feed:
         self._clock = clock
         self._good_at: float | None = None
         self._away = RepeatingFault(log, what, clock)
-        self._wrong = RepeatingFault(log, f"{what}: the last good value holds", clock)
+        self._wrong = RepeatingFault(log, f"{what}: what can't be believed is left out", clock)
 
     @property
     def problem(self) -> str:

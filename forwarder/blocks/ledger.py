@@ -88,6 +88,8 @@ class Ledger:
         self._is_told = is_told
         self._settled = remembered.settled
         self._announced = {key_of(each): each for each in remembered.announced}
+        self._unsure = set(self._announced)
+        """Written down before they were sent: where nobody tells what is served, they may not be there."""
         self._said = {source: pvs for source, pvs in remembered.said.items() if source in sources}
         self._unheard = {source for source in sources if source not in self._said}
         self._wanted: dict[Key, Stream] = {}
@@ -102,7 +104,8 @@ class Ledger:
     def remembered(self, more: Iterable[Stream] = ()) -> Remembered:
         """What has to be on disk before these streams are added."""
         self.unsaved = False
-        streams = {**self._announced, **{key_of(each): each for each in more}}
+        # One that moves to another cluster is still to be removed from where it is.
+        streams = {**{key_of(each): each for each in more}, **self._announced}
         return Remembered(frozenset(streams.values()), self._settled, dict(self._said))
 
     def said(self, source: Source, pvs: tuple[str, ...]) -> bool:
@@ -130,8 +133,8 @@ class Ledger:
             served.setdefault(key_of(each), []).append(each)
         revived = alive and (not self._alive or process != self._process)
         changed = revived or self._served is None or served.keys() != self._served.keys()
-        if process != self._process:
-            # What another one did with them says nothing of this one.
+        if revived or process != self._process:
+            # What another one did with them says nothing of this one. In containers all have the same name and number.
             self._attempts.clear()
         self._served, self._alive, self._process = served, alive, process
         if not self._settled and alive:
@@ -170,7 +173,7 @@ class Ledger:
         add = tuple(
             stream
             for key, stream in self._wanted.items()
-            if self._is_absent(key) and ((tried := self._attempts.get(key)) is None or now >= tried.not_before)
+            if self._may_be_absent(key) and ((tried := self._attempts.get(key)) is None or now >= tried.not_before)
         )
         remove = [
             stream
@@ -198,7 +201,9 @@ class Ledger:
         """The forwarder was told to serve these."""
         for each in streams:
             key = key_of(each)
+            self.unsaved |= self._announced.get(key, each) != each
             self._announced[key] = each
+            self._unsure.discard(key)
             self._touched[key] = now
             if self._is_told:
                 self._awaited[key] = _Awaited(each, True, now + CONFIRM_S, command)
@@ -257,6 +262,9 @@ class Ledger:
         if (awaited := self._awaited.get(key)) is not None:
             return not awaited.served
         return key not in (self._announced if self._served is None else self._served)
+
+    def _may_be_absent(self, key: Key) -> bool:
+        return self._is_absent(key) or (self._served is None and key in self._unsure)
 
     def _may_go(self, stream: Stream) -> bool:
         """Whether its source has said that it is not wanted: one that has not said anything yet may want it."""

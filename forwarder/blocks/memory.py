@@ -45,17 +45,20 @@ class Memory:
             loaded: Any = json.loads(self.path.read_text(encoding="utf-8"))
             if loaded["version"] != _VERSION:
                 raise ValueError(f"version {loaded['version']!r}, where {_VERSION} is expected")
-            announced = cast("list[tuple[str, str, str, str, str]]", loaded["announced"])
+            announced = [_texts(each) for each in loaded["announced"]]
             # What the sources of another instrument said is of no use; what was announced for it is still to go.
-            said = cast("dict[str, list[str]]", loaded["said"] if loaded["of"] == self._of else {})
+            said: dict[str, Any] = loaded["said"] if loaded["of"] == self._of else {}
             return Remembered(
-                frozenset(Stream(each[0], Transport[each[1]], each[2], each[3], each[4]) for each in announced),
+                frozenset(
+                    Stream(channel, Transport[transport], schema, topic, broker)
+                    for channel, transport, schema, topic, broker in announced
+                ),
                 bool(loaded["settled"]),
-                {Source(name): tuple(pvs) for name, pvs in said.items()},
+                {Source(name): tuple(_texts(pvs)) for name, pvs in said.items()},
             )
         except FileNotFoundError:
             return None
-        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
             raise BadMemory(f"{self.path} can't be read, and what was announced before is not known: {error}") from None
 
     def write(self, remembered: Remembered) -> None:
@@ -83,3 +86,9 @@ class Memory:
                 os.fsync(directory)
             finally:
                 os.close(directory)
+
+
+def _texts(loaded: Any) -> list[str]:
+    if not isinstance(loaded, list) or not all(isinstance(each, str) for each in cast("list[object]", loaded)):
+        raise TypeError(f"{ascii(cast('object', loaded))[:80]}, where a list of texts is expected")
+    return cast("list[str]", loaded)

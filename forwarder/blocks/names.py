@@ -7,7 +7,7 @@ import json
 import re
 import zlib
 from enum import Enum
-from typing import cast
+from typing import NamedTuple, TypeGuard, cast
 
 from forwarder.errors import ForwarderError
 
@@ -40,8 +40,17 @@ class BadBlocks(ForwarderError):
         self.fault = fault
 
 
-def block_names(raw: bytes) -> tuple[str, ...]:
-    """The names in the characters of the PV, each once, in their order. Raises BadBlocks."""
+class Named(NamedTuple):
+    names: tuple[str, ...]
+    """Each once, in their order."""
+    bad: int
+    """Names that no PV can have; they are left out."""
+    first_bad: str
+    """What is wrong with the first of them; empty if there is none."""
+
+
+def block_names(raw: bytes) -> Named:
+    """The names in the characters of the PV. Raises BadBlocks, also where there are only bad ones."""
     text = raw.split(b"\0", 1)[0].strip()
     try:
         packed = bytes.fromhex(text.decode("ascii"))
@@ -65,7 +74,7 @@ def _unpacked(packed: bytes) -> bytes:
     return unpacked
 
 
-def _names(text: bytes) -> tuple[str, ...]:
+def _names(text: bytes) -> Named:
     try:
         loaded: object = json.loads(text)
     except (ValueError, RecursionError):
@@ -75,14 +84,21 @@ def _names(text: bytes) -> tuple[str, ...]:
     names = cast("list[object]", loaded)
     if len(names) > MOST_BLOCKS:
         raise BadBlocks(Fault.NAMES, f"{len(names)} names, where at most {MOST_BLOCKS} are expected")
-    for number, name in enumerate(names, 1):
-        if not isinstance(name, str) or not _NAME.fullmatch(name) or len(name) > LONGEST_NAME:
-            raise BadBlocks(
-                Fault.NAMES,
-                f"name {number} of {len(names)} is {_shown(name)}, where up to {LONGEST_NAME} characters that the "
-                "name of a PV may have are expected",
-            )
-    return tuple(dict.fromkeys(cast("list[str]", names)))
+    good = dict.fromkeys(name for name in names if _is_name(name))
+    bad = [number for number, name in enumerate(names) if not _is_name(name)]
+    first = (
+        f"name {bad[0] + 1} of {len(names)} is {_shown(names[bad[0]])}, where up to {LONGEST_NAME} characters that the "
+        "name of a PV may have are expected"
+        if bad
+        else ""
+    )
+    if bad and not good:
+        raise BadBlocks(Fault.NAMES, first)
+    return Named(tuple(good), len(bad), first)
+
+
+def _is_name(name: object) -> TypeGuard[str]:
+    return isinstance(name, str) and len(name) <= LONGEST_NAME and bool(_NAME.fullmatch(name))
 
 
 def _shown(value: object) -> str:

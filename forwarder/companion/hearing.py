@@ -95,6 +95,9 @@ class Hearing:
         status = await remote.status()
         if status is not None:
             await self._take(remote, status, alive=status.is_alive(time.time_ns() // 1_000_000))
+        else:
+            # It can be read by now, and is empty.
+            self._fault.over()
         self._have_looked()
         statuses = remote.statuses()
         while True:
@@ -114,6 +117,9 @@ class Hearing:
             names = f"{heard.service_id} is heard, and not {status.service_id}"
             self._others.occurred(f"{names}; choose one with --service-id")
             return
+        if heard and status.obeyed is not None and status.obeyed < (heard.obeyed or 0):
+            # It was started again, where every process has the same number.
+            self._ledger.silent()
         self._newest = status
         self._alive_until = time.monotonic() + 3 * status.interval_ms / 1000 + _LATE_S if alive else 0.0
         self.look()

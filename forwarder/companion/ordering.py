@@ -26,7 +26,7 @@ _AT_ONCE = 2_000
 """Streams in one message: some 200 kB, which every broker takes."""
 _TICK_S = 1.0
 _FIRST_LOOK_S = 5.0
-"""How long the first command waits for what the forwarder serves."""
+"""How long the first command waits for what the forwarder serves, and for what is wanted by now."""
 _AGAIN_S = (0.5, 5.0)
 """First and longest pause before what could not be sent is sent again."""
 _REMEMBERED_COMMANDS = 200
@@ -50,7 +50,7 @@ class Ordering:
     """How long brokers may keep one command waiting: to be found, to be connected to, to answer."""
 
     def __init__(self, settings: BlocksSettings, ledger: Ledger, memory: Memory, look: Callable[[], bool]) -> None:
-        """`look` is called every second, and says whether it is known by now what the forwarder serves."""
+        """`look` is called every second, and says whether all is known by now that the first command needs."""
         self.pulse = Pulse()
         self.counts = Counter[tuple[str, str]]()
         """By kind of command, and what came of it."""
@@ -132,12 +132,15 @@ class Ordering:
             self._unseen.over()
 
     async def _send(self, plan: Plan) -> None:
-        # While it was written what is announced, somebody may have come to want it again.
-        for streams in _chunks(tuple(each for each in plan.remove if not self._ledger.wants(each))):
-            command = removal(streams, whole_channels=self._dialect is Dialect.JSON)
-            await self._order("remove", command, streams, self._ledger.removed)
-        for streams in _chunks(plan.add):
-            await self._order("add", Add(streams), streams, self._ledger.added)
+        # While something is written or sent, somebody may change what is wanted.
+        wants = self._ledger.wants
+        for some in _chunks(plan.remove):
+            if streams := tuple(each for each in some if not wants(each)):
+                command = removal(streams, whole_channels=self._dialect is Dialect.JSON)
+                await self._order("remove", command, streams, self._ledger.removed)
+        for some in _chunks(plan.add):
+            if streams := tuple(filter(wants, some)):
+                await self._order("add", Add(streams), streams, self._ledger.added)
 
     async def _order(
         self,

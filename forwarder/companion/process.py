@@ -51,13 +51,15 @@ class Companion:
         site = Site(settings.prefix, settings.instrument, settings.schema, settings.broker)
         self.feeds = {source: self._feed(source, what) for source, what in _sources(settings, site).items()}
         memory = Memory(settings.state_directory, site)
+        remembered = _remembered(memory)
         self.ledger = Ledger(
             site,
             self.feeds.keys(),
-            _remembered(memory),
+            remembered,
             whole_channels=settings.dialect is Dialect.JSON,
             is_told=settings.status_topic is not None,
         )
+        self._heard = set[Source]()
         self.ordering = Ordering(settings, self.ledger, memory, self._look)
         self.hearing = (
             Hearing(settings, self.ledger, self.ordering.refused, self.ordering.news)
@@ -66,7 +68,8 @@ class Companion:
         )
         self._client = ChannelAccess(settings.ca, settings.never_connected_after_s)
         self._block_names = BlockNames(site, self.feeds[Source.BLOCKS]) if settings.blocks else None
-        self._database = Database(settings.archive, self.feeds[Source.ARCHIVE]) if settings.archive else None
+        archived = remembered.said.get(Source.ARCHIVE, ()) if remembered else ()
+        self._database = Database(settings.archive, self.feeds[Source.ARCHIVE], archived) if settings.archive else None
         if settings.run_log:
             self.feeds[Source.RUN_LOG].back()
             self.feeds[Source.RUN_LOG].good(site.run_log())
@@ -144,15 +147,17 @@ class Companion:
 
     def _wants(self, source: Source, pvs: tuple[str, ...]) -> bool:
         changed = self.ledger.said(source, pvs)
-        if changed:
+        if changed or source not in self._heard:
+            self._heard.add(source)
             self.ordering.news()
         return changed
 
     def _look(self) -> bool:
+        known = self._heard.issuperset(self.feeds)
         if self.hearing is None:
-            return True
+            return known
         self.hearing.look()
-        return self.hearing.looked
+        return known and self.hearing.looked
 
 
 def _sources(settings: BlocksSettings, site: Site) -> Mapping[Source, str]:

@@ -97,7 +97,7 @@ METRICS: tuple[Metric[MeasuredBlocks], ...] = (
     _metric(
         Kind.COUNTER,
         "bad_values_total",
-        "Values of a source, or rows of one, that were not believed, by what was wrong.",
+        "Values of a source, or names or rows in one, that were not believed, by what was wrong.",
         lambda m: [((each.name, reason), count) for each in m.sources for reason, count in each.bad.items()],
         ("source", "reason"),
     ),

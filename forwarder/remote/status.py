@@ -3,7 +3,7 @@
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple, Self
+from typing import Any, NamedTuple, Self, TypeVar
 
 from ..commands.legacy_json import SCHEMAS
 from ..commands.names import split_topic
@@ -11,6 +11,8 @@ from ..decode import Decoded, Undecodable, decode
 from ..errors import BadCommand
 from ..kafka.topic_reader import Record
 from ..model import Stream, Transport
+
+T = TypeVar("T")
 
 _CPP_MS = 4000
 """How often earlier forwarders speak."""
@@ -61,7 +63,7 @@ def read(record: Record) -> Status | None:
             return _status(record.time_ms, said, _Envelope.of(decoded))
         if decoded.schema == "json" and "streams" in decoded.fields:
             return _status(record.time_ms, decoded.fields, _Envelope(decoded.name, "C++ forwarder", "", 0, _CPP_MS))
-    except (Undecodable, BadCommand, ValueError, TypeError, KeyError, AttributeError):
+    except (Undecodable, BadCommand, ValueError, TypeError, KeyError, AttributeError, RecursionError):
         # Others may send what they like to the topic.
         return None
     return None
@@ -103,7 +105,7 @@ def _status(time_ms: int, said: Mapping[str, Any], envelope: _Envelope) -> Statu
     config = said.get("config", {})
     described = said.get("streams", ())
     streams = tuple(stream for each in described for stream in _streams(each))
-    obeyed = config.get("obeyed")
+    obeyed, topics = config.get("obeyed"), config.get("topics")
     return Status(
         envelope.service_id,
         time_ms,
@@ -111,28 +113,40 @@ def _status(time_ms: int, said: Mapping[str, Any], envelope: _Envelope) -> Statu
         envelope.host,
         envelope.process_id,
         envelope.interval_ms,
-        said.get("state", "running"),
+        _typed(str, said.get("state", "running")),
         None if "streams_omitted" in said else streams,
-        said.get("streams_count", len(streams)),
+        _typed(int, said.get("streams_count", len(streams))),
         all("protocol" in each for each in described),
-        config.get("topics"),
+        None if topics is None else _typed(dict, topics),
         None if obeyed is None else sum(obeyed.values()),
         sum(config.get("refused", {}).values()),
-        config.get("streams_refused", 0),
-        config.get("last_refusal", ""),
+        _typed(int, config.get("streams_refused", 0)),
+        _typed(str, config.get("last_refusal", "")),
         said,
     )
 
 
 def _streams(described: Mapping[str, Any]) -> list[Stream]:
     """Those of one entry; the C++ forwarder's has several converters."""
-    channel: str = described["channel_name"]
+    channel = _typed(str, described["channel_name"])
     transport = _TRANSPORTS.get(described.get("protocol", "pva"), Transport.PVA)
     if "converters" not in described:
         broker, topic = split_topic(described["output_topic"])
-        return [Stream(channel, transport, described["schema"], topic, broker)]
+        return [Stream(channel, transport, _typed(str, described["schema"]), topic, broker)]
     converters = described["converters"]
     return [
-        Stream(channel, transport, SCHEMAS.get(schema := str(each["schema"]), schema), each["topic"], each["broker"])
+        Stream(
+            channel,
+            transport,
+            SCHEMAS.get(schema := _typed(str, each["schema"]), schema),
+            _typed(str, each["topic"]),
+            _typed(str, each["broker"]),
+        )
         for each in converters
     ]
+
+
+def _typed(kind: type[T], said: object) -> T:
+    if not isinstance(said, kind):
+        raise TypeError(f"{type(said).__name__}, where {kind.__name__} is expected")
+    return said

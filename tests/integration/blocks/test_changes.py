@@ -91,6 +91,29 @@ def test_changes_that_were_missed_and_streams_that_are_lost_are_mended(
             site.wait_for(topic, blocks(X, "KEPT"))
 
 
+def test_a_removal_that_was_not_sent_before_a_restart_is_asked_for_again_first(
+    site: Site, kafka_broker: Broker, topic: str
+) -> None:
+    """The block was gone for a moment, and is back: it misses nothing."""
+    with (
+        BlockServer(X, ["KEPT"]) as server,
+        site.companion(server, X, topic.removesuffix("_sampleEnv")) as companion,
+    ):
+        site.wait_for(topic, blocks(X, "KEPT"))
+        wait_until(lambda: companion.metrics.total("blocks_served_streams") == 1)
+        companion.stop()
+        remembered = json.loads(companion.state_file.read_text())
+        remembered["said"]["blocks"] = []
+        companion.state_file.write_text(json.dumps(remembered))
+        commands = len(consume(kafka_broker.address, site.config_topic))
+        companion.start()
+        wait_until(lambda: companion.is_ready)
+        server.says(["KEPT", "NEW"])
+        site.wait_for(topic, blocks(X, "KEPT", "NEW"))
+        assert len(consume(kafka_broker.address, site.config_topic)) == commands + 1
+        assert not missed(site.values(topic, KEPT))
+
+
 def test_two_instruments_and_a_person_share_a_forwarder(site: Site, kafka_broker: Broker, topic: str) -> None:
     others = topic.replace("X", "Y", 1)
     kafka_broker.create_topic(others)

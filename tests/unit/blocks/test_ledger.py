@@ -102,6 +102,24 @@ def test_a_stream_that_is_refused_is_tried_again_more_and_more_rarely() -> None:
     assert one.plan(3000).add, "somebody has just asked for it"
 
 
+@pytest.mark.parametrize("process", [1, 2])
+def test_what_was_refused_is_tried_at_once_by_one_that_was_started_again(process: int) -> None:
+    """In a container every one of them has the same name and number."""
+    one, now = ledger(), 0.0
+    one.serves((), ("h", 1), alive=True, now=now)
+    wants(one, "A")
+    for number in range(5):
+        one.added(one.plan(now).add, number, now)
+        one.refuses(number, [block("A")])
+        now += 600
+    one.added(one.plan(now).add, 9, now)
+    one.refuses(9, [block("A")])
+    assert not one.plan(now + 1).add
+    one.silent()
+    assert one.serves((), ("h", process), alive=True, now=now + 1)
+    assert one.plan(now + 1).add == (block("A"),)
+
+
 def test_a_forwarder_that_lost_its_state_is_told_at_once() -> None:
     one, forwarder = ledger(), Forwarder()
     forwarder.tells(one, 0)
@@ -153,7 +171,7 @@ def test_a_source_that_is_turned_off_wants_nothing_any_more() -> None:
     archived = LARMOR.stream(Source.ARCHIVE, "IN:LARMOR:X.RBV")
     said = {Source.BLOCKS: (), Source.ARCHIVE: ("IN:LARMOR:X.RBV",)}
     remembered = Remembered(frozenset([archived]), settled=True, said=said)
-    assert not Ledger(LARMOR, (Source.BLOCKS, Source.ARCHIVE), remembered).plan(0)
+    assert not Ledger(LARMOR, (Source.BLOCKS, Source.ARCHIVE), remembered).plan(0).remove
     assert ledger(remembered=remembered).plan(0).remove == (archived,)
 
 
@@ -165,6 +183,19 @@ def test_without_a_status_it_is_believed_to_do_as_told() -> None:
         assert set(forwarder.table) == {block(name) for name in names}
         assert not one.plan(0)
         assert one.remembered().announced == set(forwarder.table)
+
+
+@pytest.mark.parametrize("is_told", [False, True])
+def test_a_restart_before_it_was_sent_leaves_nothing_out(is_told: bool) -> None:
+    """It is on disk before it is sent: as long as nobody tells what is served, it may not be in the forwarder."""
+    before = ledger(is_told=is_told)
+    wants(before, "A", "B")
+    after = ledger(remembered=before.remembered(before.plan(0).add), is_told=is_told)
+    assert after.plan(0) == Plan((), (block("A"), block("B")))
+    wants(after, "B")
+    assert after.plan(0) == Plan((block("A"),), (block("B"),)), "neither is it sure that it is not"
+    after.added([block("B")], 1, 0)
+    assert not after.plan(0).add, "once is enough"
 
 
 @pytest.mark.parametrize("whole_channels", [False, True])
@@ -202,6 +233,23 @@ def test_another_cluster_replaces_the_streams() -> None:
     assert set(forwarder.table) == {block("A", there)}
     forwarder.tells(one, 1)
     assert not one.plan(1)
+
+
+def test_a_move_to_another_cluster_outlives_a_restart_at_any_moment() -> None:
+    old = Remembered(frozenset([block("A")]), settled=True, said={Source.BLOCKS: LARMOR.blocks(["A"])})
+    there = Site("IN:LARMOR:", "LARMOR", "f142", "there:9092")
+    one, forwarder = ledger(there, old), Forwarder([block("A")])
+    forwarder.tells(one, 0)
+    plan = one.plan(0)
+    # It is written down before it is sent.
+    after = ledger(there, one.remembered(plan.add))
+    forwarder.tells(after, 0)
+    assert after.plan(0) == plan
+    forwarder.obey(one, plan, 0)
+    assert one.unsaved
+    after = ledger(there, one.remembered())
+    forwarder.tells(after, 1)
+    assert not after.plan(1)
 
 
 def test_what_is_gone_for_good_is_forgotten() -> None:

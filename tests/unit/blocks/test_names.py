@@ -20,14 +20,23 @@ NAMES = st.lists(st.from_regex(r"[A-Za-z0-9_]{1,40}", fullmatch=True), unique=Tr
 
 @given(NAMES, st.binary())
 def test_what_is_behind_the_first_nul_is_of_an_older_value(names: list[str], junk: bytes) -> None:
-    assert block_names(packed(names) + b"\0" + junk) == tuple(names)
+    assert block_names(packed(names) + b"\0" + junk) == (tuple(names), 0, "")
 
 
 def test_ten_thousand_blocks_and_none_are_fine() -> None:
     many = [f"BLOCK_{number}" for number in range(10_000)]
-    assert block_names(packed(many)) == tuple(many)
-    assert block_names(packed([])) == ()
-    assert block_names(packed(["A", "B", "A"])) == ("A", "B")
+    assert block_names(packed(many)).names == tuple(many)
+    assert block_names(packed([])).names == ()
+    assert block_names(packed(["A", "B", "A"])).names == ("A", "B")
+
+
+@pytest.mark.parametrize("odd", [1, None, "", "*", "A B", "TEMP_\u00b0C", "A" * (LONGEST_NAME + 1), ["A"]])
+def test_one_odd_name_keeps_no_other_block_out(odd: object) -> None:
+    names, bad, first = block_names(packed_json(["A", odd, "B", odd]))
+    assert names == ("A", "B")
+    assert bad == 2
+    assert first.startswith("name 2 of 4 is ")
+    assert len(first) < 300
 
 
 @pytest.mark.parametrize(
@@ -43,7 +52,7 @@ def test_ten_thousand_blocks_and_none_are_fine() -> None:
         (zlib.compress(b"[" * 100_000).hex().encode(), Fault.JSON, "a JSON list of names is expected"),
         (zlib.compress(b"\xff").hex().encode(), Fault.JSON, "a JSON list of names is expected"),
         (packed_json({"A": 1}), Fault.JSON, "a list of names is expected"),
-        (packed_json(["A", 1]), Fault.NAMES, "name 2 of 2 is 1"),
+        (packed_json([1, "?"]), Fault.NAMES, "name 1 of 2 is 1"),
         (packed_json([""]), Fault.NAMES, "name 1 of 1 is ''"),
         (packed_json(["*"]), Fault.NAMES, "name 1 of 1 is '*'"),
         (packed_json(["A B"]), Fault.NAMES, "name 1 of 1"),

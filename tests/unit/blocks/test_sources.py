@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from forwarder.blocks.archive import archived
+from forwarder.blocks.archive import Steady, archived
 from forwarder.blocks.block_names import BlockNames
 from forwarder.blocks.feed import Feed
 from forwarder.blocks.memory import BadMemory, Memory, Remembered
@@ -27,6 +27,18 @@ def test_a_bad_row_is_left_out_and_counted() -> None:
     pvs, bad, first = archived(rows)
     assert (pvs, bad) == (("A.VAL",), 4)
     assert first == "pvname 'B*', where the name of a record is expected"
+
+
+def test_rows_that_are_written_anew_while_they_are_read_cost_nothing() -> None:
+    looks = Steady(["A.VAL", "GONE.VAL"])
+    one, two = ("A", "VAL"), ("B", "VAL")
+    assert looks.seen([one]).pvs == ("A.VAL", "GONE.VAL"), "the looks of before a restart count too"
+    assert looks.seen([one, two]).pvs == ("A.VAL", "B.VAL"), "twice not there is gone; what is new counts at once"
+    assert looks.seen([]).pvs == ("A.VAL", "B.VAL")
+    assert looks.seen([one, two]).pvs == ("A.VAL", "B.VAL")
+    assert looks.seen([("*", "VAL")]) == ((), 1, "pvname '*', where the name of a record is expected")
+    assert looks.seen([]).pvs == ("A.VAL", "B.VAL"), "nor does a look count that says nothing good"
+    assert looks.seen([]).pvs == ()
 
 
 def test_where_things_go() -> None:
@@ -51,7 +63,29 @@ def test_what_is_remembered_is_there_again(tmp_path: Path) -> None:
     assert other == Remembered(streams, settled=True), "what sources said of another instrument does not hold"
 
 
-@pytest.mark.parametrize("text", ["", "{", "[]", "{}", '{"version": 2}', "null", '{"version": 1, "of": 1}', "\xff"])
+_FILE = '{"version": 1, "of": ["IN:LARMOR:", "LARMOR"], "settled": true, "announced": %s, "said": %s}'
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "{",
+        "[]",
+        "{}",
+        '{"version": 2}',
+        "null",
+        '{"version": 1, "of": 1}',
+        "\xff",
+        "[" * 100_000,
+        _FILE % ('[["A", "CA", "f142"]]', "{}"),
+        _FILE % ('[[1, "CA", "f142", "T", ""]]', "{}"),
+        _FILE % ('["A"]', "{}"),
+        _FILE % ("[]", '{"blocks": [1]}'),
+        _FILE % ("[]", '{"blocks": "A"}'),
+        _FILE % ("[]", '{"others": []}'),
+    ],
+)
 def test_a_damaged_file_is_told(text: str, tmp_path: Path) -> None:
     memory = Memory(tmp_path, SITE)
     memory.path.write_text(text, encoding="latin-1")
@@ -98,6 +132,18 @@ def test_the_last_good_value_holds(caplog: pytest.LogCaptureFixture) -> None:
     assert wanted.feed.problem == ""
     assert wanted.feed.changes == 1
     assert wanted.feed.age_s == 0
+
+
+def test_blocks_with_odd_names_are_left_out_and_told() -> None:
+    wanted = Wanted()
+    monitor = BlockNames(SITE, wanted.feed)
+    for _ in range(2):
+        monitor.update(characters(packed(["A", "B*", "C"])), 0, 0, 0)
+    assert wanted.pvs == ("IN:LARMOR:CS:SB:A", "IN:LARMOR:CS:SB:C")
+    assert "name 2 of 3 is 'B*'" in wanted.feed.problem
+    assert wanted.feed.bad == {"names": 2}
+    monitor.update(characters(packed(["A", "B", "C"])), 0, 0, 0)
+    assert wanted.feed.problem == ""
 
 
 def test_a_block_server_that_goes_and_comes_is_told_and_counted() -> None:

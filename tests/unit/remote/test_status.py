@@ -87,11 +87,34 @@ def test_the_cpp_forwarders() -> None:
         b'{"streams": [{"channel_name": "A", "output_topic": "a/b/c", "schema": "x"}]}',
         x5f2.encode(SENDER, "no JSON"),
         x5f2.encode(SENDER, "[]"),
+        x5f2.encode(SENDER, "[" * 100_000),
         x5f2.encode(SENDER, "{}")[:40],
     ],
 )
 def test_what_is_no_status(message: bytes | None) -> None:
     assert read(record(message)) is None
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [
+        {"state": ["running"]},
+        {"streams": [{"channel_name": {}, "protocol": "ca", "output_topic": "T", "schema": "f144"}]},
+        {"streams": [{"channel_name": "A", "protocol": "ca", "output_topic": "T", "schema": []}]},
+        {"streams": [{"channel_name": "A", "converters": [{"schema": "f142", "topic": 1, "broker": "b:1"}]}]},
+        {"streams_count": "many"},
+        {"config": {"topics": [1]}},
+        {"config": {"topics": True}},
+        {"config": {"obeyed": {"fc00": "3"}}},
+        {"config": {"streams_refused": None}},
+        {"config": {"last_refusal": 7}},
+    ],
+)
+def test_what_only_looks_like_a_status(odd: dict[str, Any]) -> None:
+    """Nobody who reads it is to stumble over it later."""
+    told = json.dumps({"service_id": "s", "streams": [], **odd})
+    assert read(record(told.encode())) is None
+    assert read(record(x5f2.encode(SENDER, told))) is None
 
 
 def test_the_newest_of_each_service() -> None:
