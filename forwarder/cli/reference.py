@@ -51,18 +51,18 @@ Each is a flag, an environment variable and a line of a file, as [those of the f
 
 def reference() -> str:
     """The page of the commands."""
-    codes = "\n".join(f"| {code} | {meaning} |" for code, meaning in exits.MEANING.items())
+    codes = "\n".join(f"| {code} | {_cell(meaning)} |" for code, meaning in exits.MEANING.items())
     return "\n".join([_HEAD.format(exits=codes), *_commands(forwarder, ())])
 
 
 def settings_reference() -> str:
     """The page of the settings."""
-    return "\n".join([_SETTINGS.format(address=ADDRESS_HELP), *_settings_tables(TABLE)])
+    return "\n".join([_SETTINGS.format(address=_flags_as_code(ADDRESS_HELP)), *_settings_tables(TABLE)])
 
 
 def blocks_reference() -> str:
     """The page of the settings of the process beside an instrument."""
-    return "\n".join([_BLOCKS.format(address=ADDRESS_HELP), *_settings_tables(BLOCKS)])
+    return "\n".join([_BLOCKS.format(address=_flags_as_code(ADDRESS_HELP)), *_settings_tables(BLOCKS)])
 
 
 def _commands(group: click.Group, path: tuple[str, ...]) -> Iterator[str]:
@@ -102,18 +102,26 @@ def _paragraphs(text: str) -> list[str]:
     for paragraph in re.split(r"\n\s*\n", text.strip()):
         lines = [line.strip() for line in paragraph.splitlines()]
         as_it_is = lines[0] == "\b"
-        found += ["```text", *lines[1:], "```", ""] if as_it_is else [" ".join(lines), ""]
+        found += ["```text", *lines[1:], "```", ""] if as_it_is else [_flags_as_code(" ".join(lines)), ""]
     return found[:-1]
 
 
 def _row(command: click.Command, option: click.Option) -> str:
     record = option.get_help_record(click.Context(command))
     assert record is not None, "it has a help"
-    return f"| `{_cell(record[0])}` | {_cell(record[1])} |"
+    flag = f"`{record[0]}`"
+    return f"| {_cell(flag)} | {_cell(record[1])} |"
 
 
 def _cell(text: str) -> str:
-    return text.replace("|", "\\|")
+    return _flags_as_code(text.replace("|", "\\|"))
+
+
+def _flags_as_code(text: str) -> str:
+    """Else two hyphens are printed as a dash, which no command line takes."""
+    parts = text.split("`")
+    parts[::2] = [re.sub(r"(?<![\w-])--[a-z][a-z-]*[a-z]", r"`\g<0>`", part) for part in parts[::2]]
+    return "`".join(parts)
 
 
 def _prompted(examples: str) -> list[str]:
