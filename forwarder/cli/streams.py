@@ -1,10 +1,12 @@
 """`forwarder streams`: the command line of it. What is sent and shown is in the files beside this one."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, TextIO
 
 import click
 
+from ..errors import BadCommand
 from .group import LazyGroup
 from .options import INSTRUMENT, OF_A_FORWARDER, command
 from .terminal import Terminal
@@ -212,12 +214,27 @@ def _wanted(
     from ..tools.listing import Defaults, Form, parse, stream
 
     defaults = Defaults(schema, topic, protocol, periodic)
-    wanted = [stream({"channel": pv}, defaults) for pv in pvs]
+    wanted: list[Stream] = []
+    for pv in pvs:
+        with _of(pv):
+            wanted.append(stream({"channel": pv}, defaults))
     if file is not None:
-        wanted += parse(file.read(), Form(form), defaults)
+        with _of("stdin" if file.name == "<stdin>" else file.name):
+            wanted += parse(file.read(), Form(form), defaults)
     if not wanted:
         raise click.UsageError("no streams are given: a PV, or --file with some in it")
     return wanted
+
+
+@contextmanager
+def _of(what: str) -> Iterator[None]:
+    """What is wrong is said with the PV or file that it is wrong in."""
+    try:
+        yield
+    except BadCommand as error:
+        raise BadCommand(f"{what}: {error}") from None
+    except UnicodeDecodeError:
+        raise BadCommand(f"{what}: it is not UTF-8") from None
 
 
 def _patterns(channels: Sequence[str], schema: str | None, topic: str | None) -> "list[Pattern]":

@@ -68,10 +68,14 @@ class _Order:
             self._ask(known, sure)
             sent, before = await forwarder.order(self._command, self._dialect)
             if not self._timeout_s:
-                self._terminal.note(f"sent to {sent.topic}[{sent.partition}]@{sent.offset}; not waited for")
+                self._terminal.note(f"sent to {_place(sent)}; not waited for")
                 return exits.DONE
             with self._terminal.progress("waiting for the forwarder to confirm", "s") as show:
-                verdict, after = await self._wait(forwarder, sent, before, show)
+                try:
+                    verdict, after = await self._wait(forwarder, sent, before, show)
+                except asyncio.CancelledError:
+                    self._terminal.note(f"sent to {_place(sent)}, which is not taken back; not confirmed yet", DOUBTFUL)
+                    raise
             return self._say(sent, verdict, known, before, after)
 
     def _ask(self, known: Sequence[Stream] | None, sure: bool) -> None:
@@ -119,9 +123,8 @@ class _Order:
             terminal.note(f"refused: {verdict.reason}", BAD)
             return exits.REFUSED
         if verdict.outcome is Outcome.PENDING:
-            where = f"{sent.topic}[{sent.partition}]@{sent.offset}"
             why_not = _why_not(before, after)
-            terminal.note(f"sent to {where}, but not confirmed within {self._timeout_s:g} s: {why_not}", BAD)
+            terminal.note(f"sent to {_place(sent)}, but not confirmed within {self._timeout_s:g} s: {why_not}", BAD)
             return exits.UNCONFIRMED
         assert after is not None
         if known is not None and after.streams is not None:
@@ -158,6 +161,10 @@ async def _streams(forwarder: Remote, status: Status | None) -> tuple[Stream, ..
         return await forwarder.streams(status)
     except (Unknown, Unclear):
         return None
+
+
+def _place(sent: Sent) -> str:
+    return f"{sent.topic}[{sent.partition}]@{sent.offset}"
 
 
 def _why_not(before: Status | None, after: Status | None) -> str:

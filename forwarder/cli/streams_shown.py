@@ -58,6 +58,13 @@ def show(reading: Reading, terminal: Terminal, patterns: Sequence[Pattern] | Non
     return exits.DONE
 
 
+def _meant(reading: Reading) -> str:
+    settings = reading.settings
+    if reading.names_instance:
+        return f"a forwarder with the service id {settings.service_id}"
+    return f"a forwarder that reads {settings.config_topics[0].topic}"
+
+
 class _Found(NamedTuple):
     status: Status
     streams: tuple[Stream, ...]
@@ -71,7 +78,7 @@ async def _ask(reading: Reading, *, exact: bool) -> _Found:
         if status is None:
             where = reading.settings.status_topic
             assert where is not None
-            raise Unknown(f"the status topic {where.topic} holds no status of such a forwarder")
+            raise Unknown(f"the status topic {where.topic} holds no status of {_meant(reading)}")
         if exact:
             try:
                 return _Found(status, await forwarder.stored_streams(status), "")

@@ -60,7 +60,9 @@ def parse(text: str, form: Form, defaults: Defaults) -> list[Stream]:
 
 def stream(row: Mapping[str, str], defaults: Defaults) -> Stream:
     """One stream by its columns. Raises BadCommand."""
-    broker, topic = split_topic(row.get("topic") or defaults.topic)
+    if not (named := row.get("topic") or defaults.topic):
+        raise BadCommand("no topic is given: --topic, or one with the PV in a file")
+    broker, topic = split_topic(named)
     protocol = (row.get("protocol") or defaults.protocol).lower()
     if protocol not in _TRANSPORTS:
         raise BadCommand(f"the protocol {protocol!a} is not one of {', '.join(_TRANSPORTS)}")

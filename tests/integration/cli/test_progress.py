@@ -49,6 +49,17 @@ def test_a_confirmation_that_does_not_come(kafka_broker: Broker, unique: Callabl
         assert terminal.shows_cursor
 
 
+def test_ctrl_c_says_that_the_command_is_sent(kafka_broker: Broker, unique: Callable[[str], str]) -> None:
+    line = nobody_listens(kafka_broker, unique)
+    with TerminalCommand([*PROGRAM, *line, "--timeout", "60"], columns=160) as terminal:
+        wait_until(lambda: terminal.shows("of 60 s"), WAIT_S, what="it waits")
+        terminal.type("\x03")
+        wait_until(lambda: terminal.exit_code is not None, WAIT_S)
+        assert terminal.exit_code == 130
+        assert terminal.shows("[0]@0, which is not taken back; not confirmed yet")
+        assert terminal.shows_cursor
+
+
 def test_messages_that_go_to_a_file(kafka_broker: Broker, unique: Callable[[str], str], tmp_path: Path) -> None:
     topic = unique("counted")
     kafka_broker.create_topic(topic)

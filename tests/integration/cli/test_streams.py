@@ -1,6 +1,7 @@
 """`forwarder streams` with a real forwarder at the other end."""
 
 import json
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -163,7 +164,11 @@ def test_without_a_forwarder_nothing_is_confirmed(site: Site, unique: Unique) ->
     )
     assert command("streams", "add", "A", *FAKE, *where[:2], "--timeout", "0").code == 0
     assert len(consume(site.broker.address, config, 2)) == 2
-    assert command("streams", "list", *where).code == 1
+    listed = command("streams", "list", *where)
+    assert listed.code == 1
+    assert listed.err == f"forwarder: the status topic {status} holds no status of a forwarder that reads {config}\n"
+    named = command("streams", "list", *where, "--service-id", "other")
+    assert named.err.endswith(f"{status} holds no status of a forwarder with the service id other\n")
 
 
 def say(site: Site, topic: str, service_id: str, state: str = "running") -> None:
@@ -205,10 +210,12 @@ def test_a_forwarder_that_has_stopped_confirms_nothing(site: Site, unique: Uniqu
 
 WRONG = {
     "a schema": (("add", "A", *FAKE, "--schema", "f124"), "A: no schema 'f124'; did you mean \"f144\"?"),
-    "no topic": (("add", "A"), "no topic"),
+    "no topic": (("add", "A"), "A: no topic is given: --topic, or one with the PV in a file"),
     "no PV": (("add", "--topic", "T"), "no streams are given: a PV, or --file with some in it"),
     "nothing to remove": (("remove",), "nothing says what to remove: a PV, --file, --schema or --topic"),
     "a file": (("add", "--file", "/nowhere/list"), "No such file or directory"),
+    "a line of a file": (("add", "--file", __file__, "--topic", "T"), f"{__file__}: line 1: "),
+    "a file of bytes": (("add", "--file", sys.executable, "--topic", "T"), f"{sys.executable}: it is not UTF-8"),
     "replace in JSON": (("replace", "A", *FAKE, "--dialect", "json"), "JSON has no word for replace"),
 }
 

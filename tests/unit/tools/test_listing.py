@@ -68,7 +68,7 @@ def test_what_is_wrong_names_its_line(text: str, complaint: str) -> None:
 
 
 def test_what_is_not_said_anywhere_is_missing() -> None:
-    with pytest.raises(BadCommand, match="line 1: no topic"):
+    with pytest.raises(BadCommand, match="line 1: no topic is given: --topic"):
         parse("PV1 f142", Form.AUTO, Defaults("f144", "", "ca"))
 
 
