@@ -21,4 +21,9 @@ def _main(settings: BlocksSettings) -> int:
     return main(settings)
 
 
-blocks = serving("blocks", TABLE, _HELP, read, lambda settings: settings.name, _main)
+_EXAMPLES = """
+forwarder blocks --instrument LARMOR --prefix IN:LARMOR: --profile production
+forwarder blocks --instrument LARMOR --prefix IN:LARMOR: --output-broker broker:9092 --show-settings
+"""
+
+blocks = serving("blocks", TABLE, _HELP, read, lambda settings: settings.name, _main, _EXAMPLES)

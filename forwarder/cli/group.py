@@ -12,9 +12,10 @@ from .. import __version__
 class LazyGroup(click.Group):
     """Commands by name: the module that has them, the object there, and what it does, in one line."""
 
-    def __init__(self, *arguments: Any, lazy: Mapping[str, tuple[str, str, str]], **more: Any) -> None:
+    def __init__(self, *arguments: Any, lazy: Mapping[str, tuple[str, str, str]], examples: str, **more: Any) -> None:
         super().__init__(*arguments, **more)
         self._lazy = lazy
+        self.examples = examples.strip("\n")
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return list(self._lazy)
@@ -28,10 +29,29 @@ class LazyGroup(click.Group):
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Commands"):
             formatter.write_dl([(name, text) for name, (_, _, text) in self._lazy.items()])
+        format_examples(formatter, self.examples)
+
+
+def examples_of(command: click.Command) -> str:
+    """Command lines to copy; empty where it has none."""
+    return getattr(command, "examples", "")
+
+
+def format_examples(formatter: click.HelpFormatter, examples: str) -> None:
+    """Lines to copy, which are not wrapped."""
+    with formatter.section("Examples"):
+        formatter.write("".join(f"{'':{formatter.current_indent}}{line}\n" for line in examples.split("\n")))
 
 
 @click.group(
     cls=LazyGroup,
+    examples="""
+forwarder demo --seconds 10
+forwarder run --profile production
+forwarder check --profile production --pv IN:LARMOR:CS:SB:TEMP1
+forwarder streams list --instrument LARMOR --profile production
+forwarder watch LARMOR_sampleEnv --profile production
+""",
     context_settings={"help_option_names": ["-h", "--help"]},
     lazy={
         "run": ("forwarder.cli.run", "run", "Forward PV updates to Kafka until told to stop."),

@@ -12,6 +12,7 @@ from click.shell_completion import CompletionItem
 from ..settings import table as t
 from ..settings.names import MEANINGLESS
 from ..settings.table import Kind, Setting
+from .group import format_examples
 
 CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 110}
 
@@ -137,8 +138,7 @@ class SettingsCommand(click.Command):
         own = [each for each in (*self._own, self.get_help_option(ctx)) if isinstance(each, click.Option)]
         with formatter.section("Options"):
             formatter.write_dl([record for each in own if (record := each.get_help_record(ctx))])
-        with formatter.section("Examples"):
-            formatter.write("".join(f"{'':{formatter.current_indent}}{line}\n" for line in self.examples.split("\n")))
+        format_examples(formatter, self.examples)
         format_flags(formatter, self.settings, brief=True)
         formatter.write_paragraph()
         formatter.write_text(ADDRESS_HELP)

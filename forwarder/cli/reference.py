@@ -11,7 +11,7 @@ from ..settings.blocks.table import TABLE as BLOCKS
 from ..settings.setting import Kind, Setting, Table
 from ..settings.table import TABLE
 from . import exits
-from .group import forwarder
+from .group import examples_of, forwarder
 from .options import ADDRESS_HELP, SettingsCommand
 
 _HEAD = """\
@@ -92,7 +92,9 @@ def _section(command: click.Command, path: tuple[str, ...]) -> str:
         lines += ["It has [settings of its own](blocks.md).", ""]
     if isinstance(command, SettingsCommand):
         names = ", ".join(f"`--{setting.name}`" for setting in command.settings)
-        lines += [f"[Settings](settings.md): {names}.", "", "```console", *_prompted(command.examples), "```", ""]
+        lines += [f"[Settings](settings.md): {names}.", ""]
+    if examples := examples_of(command):
+        lines += ["```console", *(f"$ {line}" for line in examples.splitlines()), "```", ""]
     return "\n".join(lines)
 
 
@@ -122,10 +124,6 @@ def _flags_as_code(text: str) -> str:
     parts = text.split("`")
     parts[::2] = [re.sub(r"(?<![\w-])--[a-z][a-z-]*[a-z]", r"`\g<0>`", part) for part in parts[::2]]
     return "`".join(parts)
-
-
-def _prompted(examples: str) -> list[str]:
-    return [f"$ {line}" for line in examples.splitlines()]
 
 
 def _settings_tables(table: Table) -> Iterator[str]:

@@ -20,4 +20,10 @@ run = serving(
     read,
     lambda settings: settings.service_id,
     _main,
+    """
+forwarder run --profile production
+forwarder run --profile production --show-settings
+forwarder run --config-topic b:9092/INST_forwarderConfig --status-topic INST_forwarderStatus --service-id inst-1
+forwarder run -c /etc/forwarder.toml --http 8080 --log-directory /var/log/forwarder
+""",
 )

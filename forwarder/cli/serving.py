@@ -11,6 +11,7 @@ from .. import __version__
 from ..settings.load import Loaded
 from ..settings.setting import Table
 from ..settings.types import LogSettings
+from .group import format_examples
 from .options import ADDRESS_HELP, CONTEXT, command_line, flags, format_flags, meaningless_flags
 
 log = logging.getLogger("forwarder")
@@ -33,11 +34,13 @@ S = TypeVar("S", bound=_Settings)
 class Serving(click.Command):
     """Help in the groups of the table, with each setting's variables and default."""
 
-    def __init__(self, *arguments: Any, table: Table, **more: Any) -> None:
+    def __init__(self, *arguments: Any, table: Table, examples: str, **more: Any) -> None:
         super().__init__(*arguments, **more)
+        self.examples = examples.strip("\n")
         self.table = table
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        format_examples(formatter, self.examples)
         format_flags(formatter, self.table.settings)
         with formatter.section("Other"):
             formatter.write_dl(
@@ -63,6 +66,7 @@ def serving(
     read: Callable[[Mapping[str, Sequence[str]], Mapping[str, str]], Loaded[S]],
     identity: Callable[[S], str],
     main: Callable[[S], int],
+    examples: str,
 ) -> click.Command:
     """The command: `read` its settings, log as they say under its `identity`, and do `main`."""
 
@@ -85,7 +89,13 @@ def serving(
             return main(settings)
 
     command = Serving(
-        name, callback=callback, params=list(_options(table)), help=help, context_settings=CONTEXT, table=table
+        name,
+        callback=callback,
+        params=list(_options(table)),
+        help=help,
+        context_settings=CONTEXT,
+        table=table,
+        examples=examples,
     )
     version = click.version_option(__version__, "--version", prog_name="forwarder", message="%(prog)s %(version)s")
     return version(command)

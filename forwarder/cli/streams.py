@@ -67,6 +67,11 @@ _ORDER = (
 
 @click.group(
     cls=LazyGroup,
+    examples="""
+forwarder streams list --instrument LARMOR --profile production
+forwarder streams add IN:LARMOR:CS:SB:TEMP1 --topic LARMOR_sampleEnv --instrument LARMOR --profile production
+forwarder streams remove 'IN:LARMOR:*' --instrument LARMOR --profile production
+""",
     context_settings={"help_option_names": ["-h", "--help"]},
     lazy={
         "list": ("forwarder.cli.streams", "list_", "Show what is forwarded."),

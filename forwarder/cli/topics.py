@@ -29,6 +29,11 @@ _JSON = click.Option(["--json", "as_json"], is_flag=True, help="Print JSON, one 
 
 @click.group(
     cls=LazyGroup,
+    examples="""
+forwarder topics check LARMOR --profile production
+forwarder topics create LARMOR --profile production --dry-run
+forwarder topics create --service --profile production
+""",
     context_settings={"help_option_names": ["-h", "--help"]},
     lazy={
         "check": ("forwarder.cli.topics", "check", "Say how topics differ from what they are to be."),

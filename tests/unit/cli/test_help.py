@@ -10,7 +10,7 @@ from collections.abc import Iterator
 import click
 import pytest
 
-from forwarder.cli.group import forwarder
+from forwarder.cli.group import examples_of, forwarder
 from forwarder.cli.options import SettingsCommand
 from forwarder.settings.table import BY_NAME
 
@@ -72,9 +72,12 @@ def _cpu_seconds_of_help(path: tuple[str, ...]) -> float:
     return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
 
 
-@pytest.mark.parametrize("command", WITH_SETTINGS.values(), ids=map(" ".join, WITH_SETTINGS))
-def test_examples_are_command_lines_that_are_understood(command: SettingsCommand) -> None:
-    lines = [part for line in command.examples.splitlines() for part in line.split(" | ") if "forwarder" in part]
+@pytest.mark.parametrize("path", [path for path in COMMANDS if path != ("completion",)], ids=" ".join)
+def test_examples_are_shown_and_are_command_lines_that_are_understood(path: tuple[str, ...]) -> None:
+    examples = examples_of(COMMANDS[path]).splitlines()
+    help = COMMANDS[path].get_help(click.Context(COMMANDS[path]))
+    assert help.partition("Examples:\n")[2].startswith("".join(f"  {line}\n" for line in examples).rstrip())
+    lines = [part for line in examples for part in line.split(" | ") if "forwarder" in part]
     assert lines
     for line in lines:
         words = re.sub(r"'([^']*)'", lambda quoted: quoted[1].replace(" ", "_"), line.partition(" > ")[0]).split()
