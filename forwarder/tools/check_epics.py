@@ -6,9 +6,12 @@ from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 
+from ..commands.limits import Limits
+from ..commands.names import check_channel
 from ..epics.ca.client import ChannelAccess
 from ..epics.interface import Client
 from ..epics.p4p_client import PvAccess
+from ..errors import BadCommand, BadSetting
 from ..model import ChannelType, Severity, Transport, Value
 from ..settings.types import Settings
 from .findings import Finding, failed, ok, warning
@@ -27,11 +30,18 @@ class Asked:
 
 
 def asked(text: str) -> Asked:
-    """From `NAME`, `ca://NAME` or `pva://NAME`."""
+    """From `NAME`, `ca://NAME` or `pva://NAME`. Raises BadSetting."""
     scheme, mark, name = text.partition("://")
-    if mark and scheme in _SCHEMES:
-        return Asked(name, _SCHEMES[scheme])
-    return Asked(text, _BOTH)
+    if not mark:
+        name, transports = text, _BOTH
+    elif scheme in _SCHEMES:
+        transports = _SCHEMES[scheme]
+    else:
+        raise BadSetting(f'pv: "{text}" begins with no transport that there is; allowed: NAME, ca://NAME or pva://NAME')
+    try:
+        return Asked(check_channel(name, Limits().channel_length), transports)
+    except BadCommand as error:
+        raise BadSetting(f'pv: "{text}": {error}') from None
 
 
 @dataclass(eq=False)

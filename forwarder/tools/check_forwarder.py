@@ -58,8 +58,8 @@ def _said(status: Status, now_ms: int) -> Iterator[Finding]:
             yield failed("forwarder", part, problem)
     for topic, reason in facts.get("statistics", {}).get("topics_in_trouble", {}).items():
         if reason != NOT_KNOWN_YET:
-            yield failed("forwarder", topic, reason)
+            yield failed("topic", topic, f"{name} says: {reason}", "make it, or give its streams another topic")
     if count := facts.get("unsendable", {}).get("count", 0):
         yield warning(
-            "forwarder", name, f"{count} streams can't be sent in their schema", "see: forwarder streams list"
+            "forwarder", name, f"{count} of its streams can't be sent in their schema", "see: forwarder streams list"
         )

@@ -6,9 +6,14 @@ import sys
 from collections.abc import Mapping
 from contextlib import redirect_stderr, redirect_stdout
 from dataclasses import dataclass
+from typing import Any
 from unittest.mock import patch
 
+from confluent_kafka import Producer
+
 from forwarder.cli import main
+from forwarder.encode import x5f2
+from forwarder.observe.status import StreamList
 from tests.support.forwarder_process import ForwarderProcess
 from tests.support.ioc import EpicsIoc
 from tests.support.kafka import Broker
@@ -61,3 +66,15 @@ class Site:
         """Run a command for this instrument."""
         where = ["--instrument", "CLI", "--output-broker", self.broker.address]
         return command(*arguments, *where, stdin=stdin, environment=environment)
+
+
+def say(
+    site: Site, topic: str, service_id: str, state: str = "running", facts: Mapping[str, Any] | None = None
+) -> None:
+    """A status of some forwarder that reads the site's config topic."""
+    shown = StreamList()
+    facts = facts or {"config": {"topics": {"b:9092/CLI_forwarderConfig": "reading"}}}
+    sender = x5f2.Sender("forwarder", "0", service_id, "host", 1, 4000)
+    producer = Producer({"bootstrap.servers": site.broker.address})
+    producer.produce(topic, x5f2.encode(sender, shown.status(state, dict(facts))))
+    assert producer.flush(10) == 0

@@ -4,7 +4,7 @@ import json
 from collections.abc import Callable
 from pathlib import Path
 
-from tests.integration.cli.rig import Said, Site, command
+from tests.integration.cli.rig import Said, Site, command, say
 
 
 def findings(said: Said) -> list[dict[str, str]]:
@@ -56,6 +56,27 @@ def test_what_is_missing_is_told_with_what_to_do(site: Site, unique: Callable[[s
     assert f"-> make it: kafka-topics.sh --bootstrap-server {site.broker.address} --create --topic {topic}" in said.out
     assert "ca: not found; pva: not found" in said.out
     assert said.err.endswith("3 failed\n")
+
+
+def test_what_the_forwarder_says_of_a_topic_is_of_that_topic(site: Site, unique: Callable[[str], str]) -> None:
+    topic, status = unique("gone"), unique("status")
+    facts = {
+        "config": {"topics": {"b:9092/CLI_forwarderConfig": "reading"}},
+        "statistics": {"topics_in_trouble": {topic: "it does not exist"}},
+    }
+    site.broker.create_topic(status)
+    say(site, status, "one", facts=facts)
+    said = site.command("check", "--status-topic", status, "--service-id", "one", "--json")
+    found = [each for each in findings(said) if each["subject"] == topic]
+    assert [(each["check"], each["verdict"]) for each in found] == [("topic", "failed")]
+    assert found[0]["detail"] == "one says: it does not exist"
+    assert found[0]["hint"]
+
+
+def test_a_pv_that_is_none() -> None:
+    said = command("check", "--pv", "cva://A", "--output-broker", "127.0.0.1:1")
+    assert (said.code, said.out) == (2, "")
+    assert said.err.startswith('forwarder: pv: "cva://A" begins with no transport')
 
 
 def test_a_cluster_that_is_away(tmp_path: Path) -> None:

@@ -6,11 +6,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from confluent_kafka import Producer
 
-from forwarder.encode import x5f2
-from forwarder.observe.status import StreamList
-from tests.integration.cli.rig import Site, command
+from tests.integration.cli.rig import Site, command, say
 from tests.support.consume import consume
 from tests.support.forwarder_process import ForwarderProcess, Topics
 from tests.support.kafka import Broker
@@ -169,16 +166,6 @@ def test_without_a_forwarder_nothing_is_confirmed(site: Site, unique: Unique) ->
     assert listed.err == f"forwarder: the status topic {status} holds no status of a forwarder that reads {config}\n"
     named = command("streams", "list", *where, "--service-id", "other")
     assert named.err.endswith(f"{status} holds no status of a forwarder with the service id other\n")
-
-
-def say(site: Site, topic: str, service_id: str, state: str = "running") -> None:
-    """A status of some forwarder that reads the site's config topic."""
-    shown = StreamList()
-    facts = {"config": {"topics": {"b:9092/CLI_forwarderConfig": "reading"}}}
-    sender = x5f2.Sender("forwarder", "0", service_id, "host", 1, 4000)
-    producer = Producer({"bootstrap.servers": site.broker.address})
-    producer.produce(topic, x5f2.encode(sender, shown.status(state, facts)))
-    assert producer.flush(10) == 0
 
 
 def test_several_forwarders_are_told_apart(site: Site, unique: Unique) -> None:

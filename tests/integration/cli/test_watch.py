@@ -162,6 +162,7 @@ WRONG = {
     "a topic": (("nowhere",), 1, "the topic nowhere: it does not exist"),
     "a place": (("watched", "--from", "noon"), 2, "invalid value for --from: noon: allowed: beginning, end, offset:N"),
     "a name": (("no topic",), 2, 'topic: "no topic" has a topic that Kafka does not allow'),
+    "a schema": (("watched", "--schema", "f124"), 2, "invalid value for --schema: f124: there are 6s4t, ?, ADAr, NDAr"),
     "a drawing of all": (("watched", "--plot"), 2, "--plot draws chosen PVs; say which with --pv"),
 }
 
