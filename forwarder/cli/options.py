@@ -4,13 +4,14 @@ import os
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import groupby
-from typing import Any
+from typing import Any, TypeAlias
 
 import click
 from click.shell_completion import CompletionItem
 
 from ..settings import table as t
 from ..settings.names import MEANINGLESS
+from ..settings.parse import Choice, yes_or_no
 from ..settings.table import Kind, Setting
 from .group import format_examples
 
@@ -51,6 +52,8 @@ ADDRESS_HELP = (
     r"ADDRESS is [PROTOCOL+MECHANISM\user@]host[:port][,host[:port]][/topic], or //host[:port][/topic]; for a "
     "topic also its name alone, which is in the cluster of --output-broker. The port is 9092 if not given."
 )
+Completion: TypeAlias = Callable[[click.Context, click.Parameter, str], list[CompletionItem]]
+
 _FILES = {"FILE": "file", "DIRECTORY": "dir"}
 
 
@@ -110,13 +113,27 @@ def _help(setting: Setting[Any], brief: bool) -> tuple[str, str]:
     return flag, f"{setting.help}{allowed}{default} [{variables}]"
 
 
-def _completion(
-    setting: Setting[Any],
-) -> Callable[[click.Context, click.Parameter, str], list[CompletionItem]] | None:
+def one_of(words: Callable[[], Iterable[str]]) -> Completion:
+    """Completes to one of these words; they are asked for only then."""
+    return lambda _context, _parameter, incomplete: [
+        CompletionItem(word) for word in words() if word.lower().startswith(incomplete.lower())
+    ]
+
+
+def _completion(setting: Setting[Any]) -> Completion | None:
+    if words := _words(setting):
+        return one_of(lambda: words)
     kind = _FILES.get(setting.metavar)
     if kind is None:
         return None
     return lambda _context, _parameter, incomplete: [CompletionItem(incomplete, type=kind)]
+
+
+def _words(setting: Setting[Any]) -> tuple[str, ...]:
+    """All that may be written, where that is a few words."""
+    if isinstance(setting.parse, Choice):
+        return setting.parse.allowed
+    return ("yes", "no") if setting.parse is yes_or_no else ()
 
 
 class SettingsCommand(click.Command):

@@ -8,7 +8,7 @@ import click
 
 from ..errors import BadCommand
 from .group import LazyGroup
-from .options import INSTRUMENT, OF_A_FORWARDER, command
+from .options import INSTRUMENT, OF_A_FORWARDER, command, one_of
 from .terminal import Terminal
 
 if TYPE_CHECKING:
@@ -17,9 +17,18 @@ if TYPE_CHECKING:
 
 _SCHEMA, _PROTOCOL = "f144", "ca"
 
+
+def _schemas() -> list[str]:
+    from ..encode import SCHEMAS
+
+    return sorted(SCHEMAS)
+
+
+_SCHEMAS = one_of(_schemas)
+
 _PATTERNS = click.Argument(["patterns"], metavar="[PATTERN]...", nargs=-1)
 _MATCHING = (
-    click.Option(["--schema"], metavar="NAME", help="Only streams in this schema."),
+    click.Option(["--schema"], metavar="NAME", help="Only streams in this schema.", shell_complete=_SCHEMAS),
     click.Option(["--topic"], metavar="TOPIC", help="Only streams to this topic; wildcards ? and *."),
 )
 _WANTED = (
@@ -36,7 +45,13 @@ _WANTED = (
         default="auto",
         help="What is in the file; auto: as it looks.",
     ),
-    click.Option(["--schema"], metavar="NAME", default=_SCHEMA, help=f"Where none is said. Default: {_SCHEMA}."),
+    click.Option(
+        ["--schema"],
+        metavar="NAME",
+        default=_SCHEMA,
+        shell_complete=_SCHEMAS,
+        help=f"Where none is said. Default: {_SCHEMA}.",
+    ),
     click.Option(["--topic"], metavar="TOPIC", default="", help="Where none is said."),
     click.Option(
         ["--protocol"],
@@ -224,7 +239,8 @@ def _wanted(
         with _of(pv):
             wanted.append(stream({"channel": pv}, defaults))
     if file is not None:
-        with _of("stdin" if file.name == "<stdin>" else file.name):
+        # Standard input may be nothing with a name.
+        with _of(getattr(file, "name", "<stdin>")):
             wanted += parse(file.read(), Form(form), defaults)
     if not wanted:
         raise click.UsageError("no streams are given: a PV, or --file with some in it")

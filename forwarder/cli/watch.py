@@ -6,11 +6,19 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ..settings import table as t
-from .options import command, connection
+from .options import command, connection, one_of
 from .terminal import Terminal
 
 if TYPE_CHECKING:
     from ..settings.load import Reading
+
+
+def _schemas() -> list[str]:
+    """All that a message may be shown as being in."""
+    from ..decode.schemas import SCHEMAS
+    from ..tools.sighting import TOMBSTONE
+
+    return sorted({*SCHEMAS, TOMBSTONE, "?"})
 
 
 @command(
@@ -25,7 +33,13 @@ forwarder watch broker:9092/LARMOR_events --from beginning --until end --quiet
 """,
     click.Argument(["topics"], metavar="TOPIC...", nargs=-1, required=True),
     click.Option(["--pv", "pvs"], multiple=True, metavar="PATTERN", help="Only these PVs, with wildcards ? and *."),
-    click.Option(["--schema", "schemas"], multiple=True, metavar="NAME", help="Only messages in this schema."),
+    click.Option(
+        ["--schema", "schemas"],
+        multiple=True,
+        metavar="NAME",
+        help="Only messages in this schema.",
+        shell_complete=one_of(_schemas),
+    ),
     click.Option(
         ["--from", "begin"],
         default="end",
@@ -55,5 +69,7 @@ def watch(reading: "Reading", terminal: Terminal, topics: Sequence[str], begin: 
         raise click.BadParameter(f"{begin}: {error}", param_hint="--from") from None
     if given["plot"] and not given["pvs"]:
         raise click.UsageError("--plot draws chosen PVs; say which with --pv")
+    if unknown := [name for name in given["schemas"] if name not in _schemas()]:
+        raise click.BadParameter(f"{unknown[0]}: there are {', '.join(_schemas())}", param_hint="--schema")
     found = [reading.topic(topic) for topic in topics]
     return show(terminal, found, where, Options(until_end=given.pop("until") is not None, **given))

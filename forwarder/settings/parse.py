@@ -119,16 +119,17 @@ def yes_or_no(text: str) -> bool:
     raise ValueError("is neither yes nor no")
 
 
-def choice(*allowed: str) -> Callable[[str], str]:
+class Choice:
     """One of these words, whatever its case; the value is spelt as here."""
 
-    def parse(text: str) -> str:
-        for known in allowed:
+    def __init__(self, *allowed: str) -> None:
+        self.allowed = allowed
+
+    def __call__(self, text: str) -> str:
+        for known in self.allowed:
             if text.strip().lower() == known.lower():
                 return known
         raise ValueError("is not known")
-
-    return parse
 
 
 def level(text: str) -> int:

@@ -72,7 +72,7 @@ CONFIG_FILE = Setting(
 )
 PROFILE = Setting(
     "profile",
-    parse.choice("production", "development", "local"),
+    parse.Choice("production", "development", "local"),
     "Values for all that is not given. Without a profile they are those of local, except that a given config topic "
     "turns off a status or storage topic that is not given.",
     "production, development or local",
@@ -100,7 +100,7 @@ SKIP_RETRIEVAL = Setting(
 STREAMS_JSON = _file("streams-json", "Streams to start with, in JSON.", "Start")
 EVENT_LOOP = Setting(
     "event-loop",
-    parse.choice(*(loop.value for loop in EventLoop)),
+    parse.Choice(*(loop.value for loop in EventLoop)),
     "Event loop; auto is uvloop where there is one.",
     "auto, uvloop or asyncio",
     "Start",
@@ -146,7 +146,7 @@ ALLOWED_OUTPUT = _cluster(
 )
 READ_CONFIG_FROM = Setting(
     "read-config-from",
-    parse.choice("end", "beginning"),
+    parse.Choice("end", "beginning"),
     "Where to begin in a config topic when no stored state says so.",
     "end or beginning",
     "Commands",
@@ -288,7 +288,7 @@ REQUEST_TIMEOUT = Setting(
 )
 COMPRESSION = Setting(
     "compression",
-    parse.choice("none", "gzip", "snappy", "lz4", "zstd"),
+    parse.Choice("none", "gzip", "snappy", "lz4", "zstd"),
     "Compression of batches.",
     "none, gzip, snappy, lz4 or zstd",
     "Kafka",
@@ -326,7 +326,7 @@ PASSWORD_FILES = {
 }
 SECURITY_PROTOCOL = Setting(
     "security-protocol",
-    parse.choice(*PROTOCOLS),
+    parse.Choice(*PROTOCOLS),
     "Security of every cluster whose address says nothing of it.",
     ", ".join(PROTOCOLS),
     "Kafka security",
@@ -334,7 +334,7 @@ SECURITY_PROTOCOL = Setting(
 )
 SASL_MECHANISM = Setting(
     "sasl-mechanism",
-    parse.choice(*MECHANISMS),
+    parse.Choice(*MECHANISMS),
     "SASL mechanism of every cluster whose address says nothing of it.",
     ", ".join(MECHANISMS),
     "Kafka security",
@@ -626,7 +626,7 @@ LOG_LEVEL = Setting(
 )
 LOG_FORMAT = Setting(
     "log-format",
-    parse.choice(*(form.value for form in LogFormat)),
+    parse.Choice(*(form.value for form in LogFormat)),
     "Lines for people, or a JSON object each; on the console and in the file.",
     "text or json",
     "Logging",

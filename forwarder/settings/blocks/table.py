@@ -113,7 +113,7 @@ ARCHIVE_PERIOD = Setting(
 )
 DIALECT = Setting(
     "dialect",
-    parse.choice(*(dialect.value for dialect in Dialect)),
+    parse.Choice(*(dialect.value for dialect in Dialect)),
     "What the forwarder understands; json for the C++ one.",
     "fc00 or json",
     "Kafka",
