@@ -14,9 +14,13 @@ from confluent_kafka import Producer
 from forwarder.cli import main
 from forwarder.encode import x5f2
 from forwarder.observe.status import StreamList
+from forwarder.settings.table import TABLE
 from tests.support.forwarder_process import ForwarderProcess
 from tests.support.ioc import EpicsIoc
 from tests.support.kafka import Broker
+
+
+_SETTINGS = frozenset(TABLE.variables())
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,11 +41,15 @@ class Said:
 
 
 def command(*arguments: str, stdin: str = "", environment: Mapping[str, str] | None = None) -> Said:
-    """Run `forwarder` with these arguments until it ends; `environment` is added to this process's own."""
+    """Run `forwarder` with these arguments until it ends; `environment` is added to this process's own.
+
+    Settings that whoever runs the tests has in the environment do not count.
+    """
     out, err = io.StringIO(), io.StringIO()
     code: object = None
+    own = {name: text for name, text in os.environ.items() if name not in _SETTINGS}
     with (
-        patch.dict(os.environ, environment or {}),
+        patch.dict(os.environ, {**own, **(environment or {})}, clear=True),
         patch.object(sys, "stdin", io.TextIOWrapper(io.BytesIO(stdin.encode()), "utf-8")),
         redirect_stdout(out),
         redirect_stderr(err),
