@@ -19,7 +19,6 @@ from tests.support.forwarder_process import ForwarderProcess
 from tests.support.ioc import EpicsIoc
 from tests.support.kafka import Broker
 
-
 _SETTINGS = frozenset(TABLE.variables())
 
 
