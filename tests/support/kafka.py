@@ -12,7 +12,7 @@ from types import TracebackType
 from typing import ClassVar
 from uuid import uuid4
 
-from confluent_kafka import KafkaException
+from confluent_kafka import OFFSET_END, KafkaException, TopicPartition
 from confluent_kafka.admin import AdminClient
 from confluent_kafka.cimpl import NewTopic
 
@@ -189,6 +189,14 @@ class Broker(Server):
     def delete_topic(self, name: str) -> None:
         admin = self._admin()
         admin.delete_topics([name])[name].result(_ANSWER_WITHIN_S)
+
+    def empty_topic(self, name: str) -> None:
+        """Nothing of what is in the topic now is there any more; its offsets go on."""
+        admin = self._admin()
+        partitions = admin.list_topics(name, timeout=_ANSWER_WITHIN_S).topics[name].partitions
+        ends = [TopicPartition(name, partition, OFFSET_END) for partition in partitions]
+        for deleted in admin.delete_records(ends).values():
+            deleted.result(_ANSWER_WITHIN_S)
 
     def _admin(self) -> AdminClient:
         return AdminClient({"bootstrap.servers": self.address, "log_level": _LOG_ERRORS})
