@@ -128,7 +128,7 @@ class _Order:
             return exits.UNCONFIRMED
         assert after is not None
         if known is not None and after.streams is not None:
-            self._show_changes(known, after.streams)
+            self._show_changes(known, after.streams, verdict.outcome)
         if verdict.outcome is Outcome.PARTLY:
             terminal.note(f"not all of it was done; the last refusal: {verdict.reason}", BAD)
         terminal.note(
@@ -137,11 +137,12 @@ class _Order:
         )
         return exits.DONE if verdict.outcome is Outcome.DONE else exits.REFUSED
 
-    def _show_changes(self, before: Sequence[Stream], after: Sequence[Stream]) -> None:
+    def _show_changes(self, before: Sequence[Stream], after: Sequence[Stream], outcome: Outcome) -> None:
         opened, closed = preview(before, Replace(tuple(after)))
         changes = [("+", GOOD, each) for each in opened] + [("-", DOUBTFUL, each) for each in closed]
         if not changes:
-            self._terminal.note("nothing had to be changed", FAINT)
+            if outcome is Outcome.DONE:
+                self._terminal.note("nothing had to be changed", FAINT)
             return
         shown = changes[:_SHOWN]
         cells = rows([each for _, _, each in shown])

@@ -88,6 +88,7 @@ def test_what_the_forwarder_refuses_is_told_with_its_reason(site: Site) -> None:
     said = site.command("streams", "add", "A", "--topic", "CLI_forwarderStatus", "--protocol", "fake")
     assert said.code == 4
     assert "A: the topic CLI_forwarderStatus is one that the forwarder itself talks through" in said.err
+    assert "nothing had to be changed" not in said.err
 
 
 def test_a_topic_that_is_missing_is_not_forwarded_to_silently(site: Site, unique: Unique) -> None:
