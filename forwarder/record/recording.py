@@ -22,6 +22,8 @@ _MOST_WAITING_BYTES = 32 * 1024 * 1024
 _CACHE_BYTES, _CACHE_SLOTS = 16_384, 11
 """Of each dataset, of which there are thousands; HDF5 would take 8 MB. Only its end is ever written to."""
 _READERS = {"f142": log_data, "f144": log_data, "se00": samples, "senv": samples, "tdct": chopper_times}
+OF_PVS = frozenset(_READERS) | {"al00", "ep00", "ep01", "un00"}
+"""Schemas of what is told of a PV."""
 _GROUPS = {"selog": "IXselog", "runlog": "IXrunlog"}
 """Where logs go, and the classes by which Mantid finds them there."""
 
@@ -58,6 +60,11 @@ class Recording:
         self._store(decoded, place)
         if self._waiting_bytes > _MOST_WAITING_BYTES:
             self.write()
+
+    def take_alarm(self, decoded: Decoded, place: str) -> None:
+        """Of an f142 the alarm and not the value. Raises CannotStore."""
+        at, severity, status = time_ns(decoded.time_ns), decoded.fields["severity"], decoded.fields["status"]
+        self._log(decoded, place).alarm(at, str(severity), str(status))
 
     def events(self) -> int:
         """How many neutrons."""
@@ -127,8 +134,7 @@ class Recording:
         if schema in _READERS:
             self._read(decoded, place, _READERS[schema](decoded))
             if schema == "f142" and fields["severity"] != "NO_CHANGE":
-                at = time_ns(decoded.time_ns)
-                self._log(decoded, place).alarm(at, str(fields["severity"]), str(fields["status"]))
+                self.take_alarm(decoded, place)
         elif schema == "al00":
             at = time_ns(decoded.time_ns)
             self._log(decoded, place).alarm(at, str(fields["severity"]), "", fields["message"] or "")

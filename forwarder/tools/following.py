@@ -1,13 +1,13 @@
 """Reads topics from where it is wanted to, on and on or up to their end, and says when it can't."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import Enum
 from functools import partial
-from typing import TypeVar
+from typing import TypeAlias, TypeVar
 
 from ..errors import ForwarderError, KafkaAway
 from ..kafka.topic_reader import EARLIEST, LATEST, Record, TopicReader
@@ -15,6 +15,9 @@ from ..remote.connection import connect
 from ..settings.types import TopicSettings
 
 _T = TypeVar("_T")
+
+Positions: TypeAlias = Mapping[str, Mapping[int, int]]
+"""Offsets, by topic and partition."""
 
 _WAIT_MS = 500
 _AGAIN_S = 1.0
@@ -70,18 +73,20 @@ class Following:
     def __init__(
         self,
         topics: Sequence[TopicSettings],
-        begin: Start,
+        begin: Start | Positions,
         *,
         until_end: bool,
+        ends: Positions | None = None,
         trouble: Callable[[str], None],
         idle_s: float | None = None,
     ) -> None:
         """`trouble` is told, once each time, that brokers are away, and with an empty text that they are back.
 
-        When nothing has come for `idle_s`, a batch is empty.
+        `ends`: what counts as the end of the topics at the start. When nothing has come for `idle_s`, a batch is empty.
         """
         self._topics = list(dict.fromkeys(topics))
         self._begin = begin
+        self._ends = ends
         self._trouble = trouble
         self._idle_s = idle_s
         self._finish_at: int | None = LATEST if until_end else None
@@ -151,11 +156,12 @@ class Following:
 
     async def _follow(self, topic: TopicReader) -> None:
         try:
-            ends = await topic.offsets(LATEST)
-            positions = await _first(topic, self._begin, ends)
+            begin = self._begin
+            ends = await topic.offsets(LATEST) if self._ends is None else dict(self._ends[topic.topic])
+            positions = await offsets_at(topic, begin, ends) if isinstance(begin, Start) else dict(begin[topic.topic])
             self._known[topic] = self._left[topic] = _distance(positions, ends)
-            if self._begin.place is Place.TAIL:
-                backlog, positions = await _tail(topic, positions, ends, self._begin.number)
+            if isinstance(begin, Start) and begin.place is Place.TAIL:
+                backlog, positions = await _tail(topic, positions, ends, begin.number)
                 self._left[topic] = 0
                 await self._pass_on(backlog)
             limits = ends if self._finish_at == LATEST else None
@@ -195,7 +201,8 @@ class Following:
                 return found
 
 
-async def _first(topic: TopicReader, begin: Start, ends: dict[int, int]) -> dict[int, int]:
+async def offsets_at(topic: TopicReader, begin: Start, ends: Mapping[int, int]) -> dict[int, int]:
+    """The offsets from which on it is to be read. Raises TopicTrouble, and KafkaAway when no broker answers."""
     match begin.place:
         case Place.END:
             return dict(ends)
@@ -204,10 +211,10 @@ async def _first(topic: TopicReader, begin: Start, ends: dict[int, int]) -> dict
         case Place.TIME:
             return await topic.offsets(begin.number)
         case _:
-            first = await topic.offsets(EARLIEST)
+            held = await topic.offsets(EARLIEST)
     if begin.place is Place.OFFSET:
-        return {each: min(max(begin.number, first[each]), end) for each, end in ends.items()}
-    return {each: max(first[each], end - begin.number) for each, end in ends.items()}
+        return {each: min(max(begin.number, held[each]), end) for each, end in ends.items()}
+    return {each: max(held[each], end - begin.number) for each, end in ends.items()}
 
 
 async def _tail(
