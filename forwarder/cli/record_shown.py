@@ -51,6 +51,9 @@ def record(
                 asyncio.run(_until_told(recorder, topics, wanted))
         finally:
             recorder.close()
+    if recorder.recording is None:
+        terminal.note("ended before there was a file")
+        return exits.ABORTED
     _summarise(terminal, recorder)
     return exits.DONE
 

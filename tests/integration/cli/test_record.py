@@ -1,6 +1,7 @@
 """`forwarder record`: what is in the file is what somebody else reads from the topics, value by value."""
 
 import signal
+import socket
 import sys
 import time
 from collections import defaultdict
@@ -254,6 +255,21 @@ def test_a_signal_ends_it_with_a_whole_file(instrument: Site, tmp_path: Path, nu
         sent = values(instrument.broker, "CLI_sampleEnv")
         written = logs(file["entry/selog"])
         assert all(same(written[which], expected) for which, expected in sent.items())
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=lambda number: number.name)
+def test_a_signal_before_there_is_a_file_is_no_success(tmp_path: Path, number: signal.Signals) -> None:
+    line = [sys.executable, "-m", "forwarder", "record", "CLI", str(tmp_path / "a.nxs")]
+    with socket.create_server(("127.0.0.1", 0)) as broker:
+        broker.settimeout(20)
+        line += ["--output-broker", f"127.0.0.1:{broker.getsockname()[1]}"]
+        with spawn("record", line) as recording:
+            connection, _ = broker.accept()
+            with connection:
+                recording.send(number)
+                assert recording.wait(10) == 130, recording.log()
+    assert recording.log().splitlines()[-1] == "ended before there was a file"
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_live_run_ends_it(instrument: Site, tmp_path: Path) -> None:
