@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import Enum
 from functools import partial
+from heapq import merge
+from itertools import groupby
 from typing import TypeAlias, TypeVar
 
 from ..errors import ForwarderError, KafkaAway
@@ -128,7 +130,9 @@ class Following:
         await self._opened.aclose()
 
     async def batches(self) -> AsyncIterator[Sequence[Record]]:
-        """What the topics hold, in order within each partition, a few thousand messages at most at a time.
+        """What the topics hold, a few thousand messages at most at a time.
+
+        They are in order within each partition, and those of several that came together by their times.
 
         Raises TopicTrouble, and KafkaAway at the start.
         """
@@ -175,7 +179,7 @@ class Following:
                     positions = {each: min(offset, limits[each]) for each, offset in positions.items()}
                 self._left[topic] = _distance(positions, ends)
                 if records:
-                    await self._pass_on(records)
+                    await self._pass_on(_merged(records))
             await self._queue.put(None)
         except ForwarderError as error:
             await self._queue.put(error)
@@ -229,6 +233,12 @@ async def _tail(
         reading = {each: offset for each, offset in reading.items() if offset < ends[each]}
     found.sort(key=lambda record: record.time_ms)
     return found[len(found) - count if count < len(found) else 0 :], dict(ends)
+
+
+def _merged(records: Sequence[Record]) -> Sequence[Record]:
+    """By their times, without a change to the order within a partition, whose times may go back."""
+    partitions = [list(of_it) for _, of_it in groupby(records, lambda record: record.partition)]
+    return records if len(partitions) < 2 else list(merge(*partitions, key=lambda record: record.time_ms))
 
 
 def _distance(positions: dict[int, int], ends: dict[int, int]) -> int:
