@@ -11,7 +11,7 @@ import h5py
 from ..decode import Decoded
 from .events import SCHEMAS as OF_EVENTS
 from .events import Events
-from .logs import PvLog, Series
+from .logs import PvLog
 from .names import Names
 from .nexus import CannotRecord, CannotStore, group, iso, label, time_ns
 from .readings import Readings, chopper_times, log_data, samples
@@ -52,7 +52,6 @@ class Recording:
         self._logs: dict[tuple[str, str], PvLog] = {}
         self._events: dict[str, Events] = {}
         self._event_names = Names()
-        self._shown: Series | None = None
         self._waiting_bytes = 0
 
     def take(self, decoded: Decoded, place: str = "selog") -> None:
@@ -151,10 +150,8 @@ class Recording:
             raise CannotStore(f"{schema} has no place in the file")
 
     def _read(self, decoded: Decoded, place: str, readings: Readings) -> None:
-        series = self._log(decoded, place).read(decoded.schema, readings)
+        self._log(decoded, place).read(decoded.schema, readings)
         self._waiting_bytes += readings.size
-        if self._shown is None and series.is_plain_number:
-            self._shown = series
 
     def _log(self, decoded: Decoded, place: str) -> PvLog:
         pv = decoded.name
@@ -182,11 +179,13 @@ class Recording:
         return events
 
     def _add_plot(self) -> None:
-        """What tools show when the file is opened: the first number there is."""
-        if self._shown is None:
+        """What tools show when the file is opened: the number with the most values, of several the first."""
+        numbers = [each for log in self._logs.values() for each in log.series() if each.is_plain_number]
+        if not numbers:
             return
+        shown = max(numbers, key=lambda series: series.count)
         plot = group(self._entry, "plot", "NXdata")
         plot.attrs.update({"signal": "value", "axes": "time"})
         for name in ("value", "time"):
-            plot[name] = h5py.SoftLink(f"{self._shown.group.name}/{name}")
+            plot[name] = h5py.SoftLink(f"{shown.group.name}/{name}")
         self._entry.attrs["default"] = "plot"

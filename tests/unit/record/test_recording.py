@@ -213,6 +213,13 @@ def test_a_file_without_a_run_says_when_it_was_written_and_what_to_draw(path: Pa
         assert group["value"] == file["entry/runlog/COUNTRATE/value"]
 
 
+def test_what_is_drawn_first_is_no_single_point(path: Path) -> None:
+    """What did not change is the first number that comes when a recording looks back."""
+    set_point, value = f144.encoder("SET", DOUBLE), f144.encoder("VALUE", DOUBLE)
+    with file_of(path, set_point.encode(1.0, T), value.encode(1.0, T), value.encode(2.0, T + 1)) as file:
+        assert file["entry/plot/value"] == file["entry/selog/VALUE/value"]
+
+
 REFUSED = {
     "an image": (serialise_ad00("CAM", 1, T, np.zeros((2, 2)), []), "ad00 has no place in the file"),
     "a text with a NUL": (f142.encoder("A", ChannelType(ValueType.STRING, False)).encode("a\0b", T), "a NUL in it"),
