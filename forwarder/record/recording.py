@@ -82,11 +82,13 @@ class Recording:
         """The end: the file is whole and in its place. The times are for a file without a run. Raises CannotRecord."""
         self._write()
         runs, entry = self.runs, self._entry
+        start = runs.start or iso(started_ns)
         fields = {
             "title": runs.name or f"{self._instrument} without a run",
             "entry_identifier": runs.name,
-            "start_time": runs.start or iso(started_ns),
-            "end_time": runs.stop or iso(ended_ns),
+            "start_time": start,
+            # Texts of one form, which sort as their times do.
+            "end_time": max(runs.stop or iso(ended_ns), start),
         }
         with self._saying_why():
             for name, value in fields.items():

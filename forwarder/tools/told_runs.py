@@ -62,5 +62,5 @@ def _told(record: Record) -> Told | None:
 
 
 def first_stop(told: Sequence[Told]) -> int | None:
-    """When the first of them stops a run, milliseconds since the Unix epoch."""
-    return next((each.ms for each in told if not each.starts), None)
+    """When the first of them stops a run, and it has been said, milliseconds since the Unix epoch."""
+    return next((max(each.ms, each.kafka_ms) for each in told if not each.starts), None)

@@ -302,6 +302,30 @@ def test_a_live_run_ends_it(instrument: Site, tmp_path: Path) -> None:
         assert file["entry/selog/A/value"][()].tolist() == [1.0, 2.0, 3.0]
 
 
+@pytest.mark.parametrize("begin", ["beginning", "run-start"])
+def test_a_run_whose_stop_has_a_time_before_its_start(kafka_broker: Broker, tmp_path: Path, begin: str) -> None:
+    name = f"SKEW-{begin}"
+    for suffix in ("runInfo", "sampleEnv"):
+        kafka_broker.create_topic(f"{name}_{suffix}")
+    producer = Producer({"bootstrap.servers": kafka_broker.address})
+    start = serialise_pl72("job", "", run_name="3", instrument_name=name, start_time=T_MS)
+    stop = serialise_6s4t("job", run_name="3", stop_time=T_MS - 60_000)
+    for number, (suffix, message) in enumerate(
+        (("runInfo", start), ("sampleEnv", serialise_f144("A", 1.0, T_MS * 10**6)), ("runInfo", stop))
+    ):
+        producer.produce(f"{name}_{suffix}", message, timestamp=T_MS + number)
+    assert producer.flush(10) == 0
+    path = tmp_path / "skew.nxs"
+    said = command(
+        "record", name, str(path), "--from", begin, "--until", "run-stop", "--output-broker", kafka_broker.address
+    )  # fmt: skip
+    assert said.code == 0, said.err
+    with h5py.File(path) as file:
+        assert file["entry/title"].asstr()[()] == "3"
+        assert file["entry/selog/A/value"][()].tolist() == [1.0]
+        assert file["entry/run_info/value"][()].tolist() == [1, 0]
+
+
 def test_what_begins_within_a_run_has_its_name_and_not_its_start(kafka_broker: Broker, tmp_path: Path) -> None:
     kafka_broker.create_topic("WITHIN_runInfo")
     producer = Producer({"bootstrap.servers": kafka_broker.address})
