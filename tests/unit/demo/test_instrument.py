@@ -21,8 +21,8 @@ BEGUN_S = 1_700_000_000.0
 
 def test_the_block_server_is_understood() -> None:
     names = list(Blocks().by_name())
-    assert block_names(packed(names)) == tuple(names)
-    told = block_names(bytes(BlockServer(names).names.value))
+    assert block_names(packed(names)).names == tuple(names)
+    told = block_names(bytes(BlockServer(names).names.value)).names
     assert set(names) - set(told) == {VISITOR}
 
 
