@@ -35,16 +35,31 @@ forwarder record LARMOR morning.nxs --output-broker broker:9092 --from time:2026
         metavar="PLACE",
         help="run-stop, end (of the topics by now), or so many seconds. Default: Ctrl-C.",
     ),
+    click.Option(
+        ["--look-back"],
+        type=float,
+        default=3600.0,
+        metavar="SECONDS",
+        help="How long before its start PVs are looked for that do not change within it; 0: not at all. Default: 3600.",
+    ),
     click.Option(["--force"], is_flag=True, help="Overwrite the file if it is there."),
 )
 def record(
-    reading: "Reading", terminal: Terminal, name: str, path: Path, begin: str, until: str | None, force: bool
+    reading: "Reading",
+    terminal: Terminal,
+    name: str,
+    path: Path,
+    begin: str,
+    until: str | None,
+    look_back: float,
+    force: bool,
 ) -> int:
     """Write what an instrument sends to a NeXus file: sample environment, run log, events, runs.
 
     It is read from the topics INST_sampleEnv, INST_runLog, INST_events and INST_runInfo in the cluster of
     --output-broker. Until it is whole the file is FILE.nxs.part; however it ends, by Ctrl-C too, what had come is in
-    FILE.nxs. What has no place in the file is counted and named. Needs h5py, which comes with the extra nexus.
+    FILE.nxs. So are the last value, units and alarm of each PV before the start, with their own times. What has no
+    place in the file is counted and named. Needs h5py, which comes with the extra nexus.
     """
     try:
         from .record_shown import record
@@ -54,4 +69,4 @@ def record(
         raise click.ClickException(
             "h5py is missing; install it with: pip install 'epics-kafka-forwarder[nexus]'"
         ) from None
-    return record(reading, terminal, name, path, begin, until, force=force)
+    return record(reading, terminal, name, path, (begin, until, look_back), force=force)

@@ -3,9 +3,10 @@
 import asyncio
 import signal
 import time
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, ExitStack, suppress
 from pathlib import Path
+from typing import Self
 
 import click
 
@@ -22,11 +23,17 @@ _KINDS_SHOWN = 10
 
 
 def record(
-    reading: Reading, terminal: Terminal, instrument: str, path: Path, begin: str, until: str | None, *, force: bool
+    reading: Reading,
+    terminal: Terminal,
+    instrument: str,
+    path: Path,
+    words: tuple[str, str | None, float],
+    *,
+    force: bool,
 ) -> int:
-    """Record until there is an end; the exit code."""
+    """Record until there is an end; the exit code. `words` are those that `span` takes."""
     try:
-        wanted = span(begin, until)
+        wanted = span(*words)
     except ValueError as error:
         raise click.UsageError(str(error)) from None
     # It says what is wrong with the name of an instrument.
@@ -36,14 +43,17 @@ def record(
     def trouble(reason: str) -> None:
         terminal.note(f"waiting: {reason}" if reason else "the brokers are back", DOUBTFUL if reason else FAINT)
 
-    with _shown(terminal, path, until_end=wanted.until is Until.END) as progress:
-        recorder = Recorder(instrument, path, force, terminal.warn, trouble, progress)
+    with Shown(terminal, path, until_end=wanted.until is Until.END) as shown:
+        recorder = Recorder(instrument, path, force, terminal.warn, trouble, shown.progress, shown.looks_back)
         try:
             # Ctrl-C is the end that most recordings have.
             with suppress(KeyboardInterrupt, asyncio.CancelledError):
                 asyncio.run(_until_told(recorder, topics, wanted))
         finally:
             recorder.close()
+    if recorder.recording is None:
+        terminal.note("ended before there was a file")
+        return exits.ABORTED
     _summarise(terminal, recorder)
     return exits.DONE
 
@@ -57,26 +67,68 @@ async def _until_told(recorder: Recorder, topics: Mapping[str, TopicSettings], w
     await recorder.record(topics, wanted)
 
 
-@contextmanager
-def _shown(terminal: Terminal, path: Path, *, until_end: bool) -> Iterator[Callable[[Recorder], None]]:
-    if terminal.draws_notes and until_end:
-        with terminal.progress(path.name, "messages") as bar:
-            yield lambda recorder: bar(*recorder.done) if recorder.done[1] else None
-        return
-    if terminal.draws_notes:
-        with terminal.waiting(f"{path.name}: waiting for messages") as say:
-            yield lambda recorder: say(_state(recorder))
-        return
-    begun = time.monotonic()
-    next_s = _FIRST_LINE_S
+class Shown:
+    """What moves on a terminal, and elsewhere a line now and then: how far it looks back, then how far it records."""
 
-    def progress(recorder: Recorder) -> None:
-        nonlocal next_s
-        if (now := time.monotonic() - begun) >= next_s:
-            next_s = now + min(now, _MOST_BETWEEN_S)
-            terminal.note(_state(recorder))
+    def __init__(self, terminal: Terminal, path: Path, *, until_end: bool) -> None:
+        self._terminal = terminal
+        self._name = path.name
+        self._until_end = until_end
+        self._open = ExitStack()
+        self._drawn = ""
+        self._draw: Callable[..., None] = _nothing
+        self._begun = time.monotonic()
+        self._next_s = _FIRST_LINE_S
 
-    yield progress
+    def __enter__(self) -> Self:
+        if not self._until_end:
+            self._waiting()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._open.close()
+
+    def looks_back(self, done: int, total: int) -> None:
+        """How many messages before the start have been read, and of how many."""
+        if self._terminal.draws_notes:
+            self._bar(f"{self._name}, before its start", done, total)
+        else:
+            self._now_and_then(f"{self._name}: {done} of {count_of(total, 'message')} before its start")
+
+    def progress(self, recorder: Recorder) -> None:
+        """How far it records."""
+        if not self._terminal.draws_notes:
+            self._now_and_then(_state(recorder))
+        elif self._until_end:
+            self._bar(self._name, *recorder.done)
+        else:
+            self._waiting()
+            self._draw(_state(recorder))
+
+    def _bar(self, text: str, done: int, total: int) -> None:
+        if total:
+            self._change(text, lambda: self._terminal.progress(text, "messages"))
+            self._draw(done, total)
+
+    def _waiting(self) -> None:
+        text = f"{self._name}: waiting for messages"
+        self._change(text, lambda: self._terminal.waiting(text))
+
+    def _change(self, text: str, drawing: Callable[[], AbstractContextManager[Callable[..., None]]]) -> None:
+        """A terminal shows one of them at a time."""
+        if text != self._drawn:
+            self._open.close()
+            self._draw = self._open.enter_context(drawing())
+            self._drawn = text
+
+    def _now_and_then(self, text: str) -> None:
+        if (now := time.monotonic() - self._begun) >= self._next_s:
+            self._next_s = now + min(now, _MOST_BETWEEN_S)
+            self._terminal.note(text)
+
+
+def _nothing(*_: object) -> None:
+    """Nothing is drawn so far."""
 
 
 def _state(recorder: Recorder) -> str:

@@ -4,17 +4,20 @@ import json
 import struct
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from ..errors import ForwarderError
 from .headline import alarm, headline
-from .root import Root, read
+from .root import Root, read, read_some
 from .schemas import SCHEMAS, Schema
 
-__all__ = ["SCHEMAS", "Decoded", "Undecodable", "decode", "schema_of"]
+__all__ = ["SCHEMAS", "Decoded", "Glance", "Undecodable", "decode", "glance", "schema_of"]
 
 _BROKEN = (ValueError, TypeError, IndexError, KeyError, AttributeError, OverflowError, struct.error)
 """What the reading of a damaged FlatBuffer raises; a text that is not UTF-8 and bad JSON are ValueErrors."""
+
+
+_SEVERITY = "severity"
 
 
 class Undecodable(ForwarderError):
@@ -58,7 +61,35 @@ def decode(message: bytes) -> Decoded:
     try:
         return _decoded(name, schema, read(message, schema.package, schema.root))
     except _BROKEN as error:
-        raise Undecodable(f"{name} of {len(message)} bytes is damaged: {str(error) or type(error).__name__}") from None
+        raise _damaged(message, name, error) from None
+
+
+class Glance(NamedTuple):
+    """Whom a message is about."""
+
+    schema: str
+    name: str
+    """As in Decoded."""
+    tells_alarm: bool
+    """Whether it has the alarm beside the value, and not that it did not change."""
+
+
+def glance(message: bytes) -> Glance:
+    """Whom a message is about, in a third of the time that `decode` takes. Raises Undecodable, and nothing else."""
+    name = schema_of(message)
+    schema = SCHEMAS.get(name)
+    if schema is None or not schema.name:
+        raise Undecodable(f"{len(message)} bytes that name nobody")
+    try:
+        fields = schema.named(read_some(message, schema.package, schema.root, (schema.name, _SEVERITY)))
+    except _BROKEN as error:
+        raise _damaged(message, name, error) from None
+    tells_alarm = name == "f142" and fields[_SEVERITY] != "NO_CHANGE"
+    return Glance(name, fields[schema.name] or "", tells_alarm)
+
+
+def _damaged(message: bytes, schema: str, error: Exception) -> Undecodable:
+    return Undecodable(f"{schema} of {len(message)} bytes is damaged: {str(error) or type(error).__name__}")
 
 
 def _decoded(name: str, schema: Schema, root: Root) -> Decoded:

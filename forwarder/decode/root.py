@@ -8,7 +8,7 @@ of it has the table's name, for Python's own numbers do not tell how wide they w
 import inspect
 import re
 import struct
-from collections.abc import Callable
+from collections.abc import Callable, Container
 from dataclasses import dataclass
 from functools import cache
 from importlib import import_module
@@ -26,9 +26,18 @@ _WORD = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
 
 def read(message: bytes, package: str, root: str) -> Root:
     """The fields of the root table by their names in snake case. Raises what a damaged message makes of it."""
+    return _fields(package, _root(message, package, root))
+
+
+def read_some(message: bytes, package: str, root: str, names: Container[str]) -> Root:
+    """As `read`, only those of these names; what is wrong with the others is not seen."""
+    return _fields(package, _root(message, package, root), names)
+
+
+def _root(message: bytes, package: str, root: str) -> Any:
     table = _class(package, root)()
     table.Init(message, _offset(message, 0))
-    return _fields(package, table)
+    return table
 
 
 class _Checked(Table):
@@ -56,9 +65,13 @@ def _offset(message: bytes | bytearray, place: int) -> int:
     return struct.unpack_from("<I", message, place)[0]
 
 
-def _fields(package: str, table: Any) -> Root:
+def _fields(package: str, table: Any, names: Container[str] | None = None) -> Root:
     table._tab = _Checked(table._tab.Bytes, table._tab.Pos)
-    return {field.name: field.read(package, table) for field in _known_fields(type(table))}
+    return {
+        field.name: field.read(package, table)
+        for field in _known_fields(type(table))
+        if names is None or field.name in names
+    }
 
 
 @dataclass(frozen=True, slots=True)

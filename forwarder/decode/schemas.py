@@ -29,10 +29,11 @@ class Schema:
     """Fields with a number that has a name: field -> the generated class with the names."""
 
     def named(self, root: Root) -> dict[str, Any]:
-        """The fields with the names of enums in place of their numbers."""
+        """The fields with the names of enums in place of their numbers; they need not be all of them."""
         named = dict(root)
         for one, enum in self.enums.items():
-            named[one] = _names(self.package, enum).get(named[one], named[one])
+            if one in named:
+                named[one] = _names(self.package, enum).get(named[one], named[one])
         return named
 
 

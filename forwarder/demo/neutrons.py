@@ -18,6 +18,8 @@ from forwarder.demo.runs import EVENTS_PER_PULSE, PULSES_PER_S, RUN_S, Run, run_
 
 _SIDE = 64
 """Pixels of the detector along each side."""
+_PARTITION = 0
+"""One, as detectors have it: pulses and runs are to be read in the order in which they came."""
 _FRAME_NS = 20_000_000
 _NS_PER_S = 1_000_000_000
 
@@ -41,7 +43,7 @@ class Neutrons:
             self._tell(run)
             self._told = run
         if run.counts:
-            self._producer.produce(self._events, self._message(round(now_s * _NS_PER_S)))
+            self._producer.produce(self._events, self._message(round(now_s * _NS_PER_S)), partition=_PARTITION)
         self._producer.poll(0)
 
     def _tell(self, run: Run) -> None:
@@ -53,7 +55,7 @@ class Neutrons:
             )  # fmt: skip
         else:
             told = serialise_6s4t(job, run.name, "demo", stop_time=started_ms + round(RUN_S * 1000))
-        self._producer.produce(self._runs, told)
+        self._producer.produce(self._runs, told, partition=_PARTITION)
 
     def _message(self, pulse_ns: int) -> bytes:
         count = int(self._random.poisson(EVENTS_PER_PULSE))

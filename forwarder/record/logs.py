@@ -1,6 +1,6 @@
 """All that is told of one PV, as NXlog."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, TypeAlias
 
 from .columns import ArrayColumn, Column
@@ -26,8 +26,11 @@ class Series:
             self.value = Column(group, "value", first.dtype)
         self.time = Column(group, "time", "i8", TIMES)
         self.is_plain_number = not first.is_array and first.dtype is not TEXT
+        self.count = 0
+        """Of its values."""
 
     def add(self, times: Sequence[Any], values: Sequence[Any]) -> None:
+        self.count += len(times)
         for each in times:
             self.time.append(each)
         for each in values:
@@ -71,7 +74,7 @@ class PvLog:
         self._units: str | None = None
         self._changes_of_units = 0
 
-    def read(self, schema: str, readings: Readings) -> Series:
+    def read(self, schema: str, readings: Readings) -> None:
         """Values that came in this schema."""
         kind = schema, readings.dtype, readings.is_array, self._changes_of_units
         series = self._series.get(kind)
@@ -82,7 +85,10 @@ class PvLog:
             if self._units:
                 series.value.dataset.attrs["units"] = self._units
         series.add(readings.times, readings.values)
-        return series
+
+    def series(self) -> Iterable[Series]:
+        """One for each type and unit that its values came in."""
+        return self._series.values()
 
     def units(self, units: str) -> None:
         """The PV's units, from now on."""

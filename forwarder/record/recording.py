@@ -11,7 +11,7 @@ import h5py
 from ..decode import Decoded
 from .events import SCHEMAS as OF_EVENTS
 from .events import Events
-from .logs import PvLog, Series
+from .logs import PvLog
 from .names import Names
 from .nexus import CannotRecord, CannotStore, group, iso, label, time_ns
 from .readings import Readings, chopper_times, log_data, samples
@@ -22,6 +22,8 @@ _MOST_WAITING_BYTES = 32 * 1024 * 1024
 _CACHE_BYTES, _CACHE_SLOTS = 16_384, 11
 """Of each dataset, of which there are thousands; HDF5 would take 8 MB. Only its end is ever written to."""
 _READERS = {"f142": log_data, "f144": log_data, "se00": samples, "senv": samples, "tdct": chopper_times}
+OF_PVS = frozenset(_READERS) | {"al00", "ep00", "ep01", "un00"}
+"""Schemas of what is told of a PV."""
 _GROUPS = {"selog": "IXselog", "runlog": "IXrunlog"}
 """Where logs go, and the classes by which Mantid finds them there."""
 
@@ -50,7 +52,6 @@ class Recording:
         self._logs: dict[tuple[str, str], PvLog] = {}
         self._events: dict[str, Events] = {}
         self._event_names = Names()
-        self._shown: Series | None = None
         self._waiting_bytes = 0
 
     def take(self, decoded: Decoded, place: str = "selog") -> None:
@@ -58,6 +59,11 @@ class Recording:
         self._store(decoded, place)
         if self._waiting_bytes > _MOST_WAITING_BYTES:
             self.write()
+
+    def take_alarm(self, decoded: Decoded, place: str) -> None:
+        """Of an f142 the alarm and not the value. Raises CannotStore."""
+        at, severity, status = time_ns(decoded.time_ns), decoded.fields["severity"], decoded.fields["status"]
+        self._log(decoded, place).alarm(at, str(severity), str(status))
 
     def events(self) -> int:
         """How many neutrons."""
@@ -76,11 +82,13 @@ class Recording:
         """The end: the file is whole and in its place. The times are for a file without a run. Raises CannotRecord."""
         self._write()
         runs, entry = self.runs, self._entry
+        start = runs.start or iso(started_ns)
         fields = {
             "title": runs.name or f"{self._instrument} without a run",
             "entry_identifier": runs.name,
-            "start_time": runs.start or iso(started_ns),
-            "end_time": runs.stop or iso(ended_ns),
+            "start_time": start,
+            # Texts of one form, which sort as their times do.
+            "end_time": max(runs.stop or iso(ended_ns), start),
         }
         with self._saying_why():
             for name, value in fields.items():
@@ -127,8 +135,7 @@ class Recording:
         if schema in _READERS:
             self._read(decoded, place, _READERS[schema](decoded))
             if schema == "f142" and fields["severity"] != "NO_CHANGE":
-                at = time_ns(decoded.time_ns)
-                self._log(decoded, place).alarm(at, str(fields["severity"]), str(fields["status"]))
+                self.take_alarm(decoded, place)
         elif schema == "al00":
             at = time_ns(decoded.time_ns)
             self._log(decoded, place).alarm(at, str(fields["severity"]), "", fields["message"] or "")
@@ -145,10 +152,8 @@ class Recording:
             raise CannotStore(f"{schema} has no place in the file")
 
     def _read(self, decoded: Decoded, place: str, readings: Readings) -> None:
-        series = self._log(decoded, place).read(decoded.schema, readings)
+        self._log(decoded, place).read(decoded.schema, readings)
         self._waiting_bytes += readings.size
-        if self._shown is None and series.is_plain_number:
-            self._shown = series
 
     def _log(self, decoded: Decoded, place: str) -> PvLog:
         pv = decoded.name
@@ -176,11 +181,13 @@ class Recording:
         return events
 
     def _add_plot(self) -> None:
-        """What tools show when the file is opened: the first number there is."""
-        if self._shown is None:
+        """What tools show when the file is opened: the number with the most values, of several the first."""
+        numbers = [each for log in self._logs.values() for each in log.series() if each.is_plain_number]
+        if not numbers:
             return
+        shown = max(numbers, key=lambda series: series.count)
         plot = group(self._entry, "plot", "NXdata")
         plot.attrs.update({"signal": "value", "axes": "time"})
         for name in ("value", "time"):
-            plot[name] = h5py.SoftLink(f"{self._shown.group.name}/{name}")
+            plot[name] = h5py.SoftLink(f"{shown.group.name}/{name}")
         self._entry.attrs["default"] = "plot"

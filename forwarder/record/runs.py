@@ -43,7 +43,8 @@ class Runs:
         """A 6s4t, which may be that of a run whose start did not pass. Raises CannotStore."""
         at, name = time_ns(decoded.time_ns), label(decoded.name)
         stop = iso(int(at))
-        if self.stop is None and name in (self.name, ""):
+        # Where two machines differ in their clocks, it may be before the start.
+        if self.stop is None and name in (self.name, "") and stop >= (self.start or ""):
             self.stop = stop
         self._tell(at, 0, name)
 

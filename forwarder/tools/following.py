@@ -1,13 +1,15 @@
 """Reads topics from where it is wanted to, on and on or up to their end, and says when it can't."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import Enum
 from functools import partial
-from typing import TypeVar
+from heapq import merge
+from itertools import groupby
+from typing import TypeAlias, TypeVar
 
 from ..errors import ForwarderError, KafkaAway
 from ..kafka.topic_reader import EARLIEST, LATEST, Record, TopicReader
@@ -15,6 +17,9 @@ from ..remote.connection import connect
 from ..settings.types import TopicSettings
 
 _T = TypeVar("_T")
+
+Positions: TypeAlias = Mapping[str, Mapping[int, int]]
+"""Offsets, by topic and partition."""
 
 _WAIT_MS = 500
 _AGAIN_S = 1.0
@@ -70,18 +75,20 @@ class Following:
     def __init__(
         self,
         topics: Sequence[TopicSettings],
-        begin: Start,
+        begin: Start | Positions,
         *,
         until_end: bool,
+        ends: Positions | None = None,
         trouble: Callable[[str], None],
         idle_s: float | None = None,
     ) -> None:
         """`trouble` is told, once each time, that brokers are away, and with an empty text that they are back.
 
-        When nothing has come for `idle_s`, a batch is empty.
+        `ends`: what counts as the end of the topics at the start. When nothing has come for `idle_s`, a batch is empty.
         """
         self._topics = list(dict.fromkeys(topics))
         self._begin = begin
+        self._ends = ends
         self._trouble = trouble
         self._idle_s = idle_s
         self._finish_at: int | None = LATEST if until_end else None
@@ -123,7 +130,9 @@ class Following:
         await self._opened.aclose()
 
     async def batches(self) -> AsyncIterator[Sequence[Record]]:
-        """What the topics hold, in order within each partition, a few thousand messages at most at a time.
+        """What the topics hold, a few thousand messages at most at a time.
+
+        They are in order within each partition, and those of several that came together by their times.
 
         Raises TopicTrouble, and KafkaAway at the start.
         """
@@ -151,11 +160,12 @@ class Following:
 
     async def _follow(self, topic: TopicReader) -> None:
         try:
-            ends = await topic.offsets(LATEST)
-            positions = await _first(topic, self._begin, ends)
+            begin = self._begin
+            ends = await topic.offsets(LATEST) if self._ends is None else dict(self._ends[topic.topic])
+            positions = await offsets_at(topic, begin, ends) if isinstance(begin, Start) else dict(begin[topic.topic])
             self._known[topic] = self._left[topic] = _distance(positions, ends)
-            if self._begin.place is Place.TAIL:
-                backlog, positions = await _tail(topic, positions, ends, self._begin.number)
+            if isinstance(begin, Start) and begin.place is Place.TAIL:
+                backlog, positions = await _tail(topic, positions, ends, begin.number)
                 self._left[topic] = 0
                 await self._pass_on(backlog)
             limits = ends if self._finish_at == LATEST else None
@@ -169,7 +179,7 @@ class Following:
                     positions = {each: min(offset, limits[each]) for each, offset in positions.items()}
                 self._left[topic] = _distance(positions, ends)
                 if records:
-                    await self._pass_on(records)
+                    await self._pass_on(_merged(records))
             await self._queue.put(None)
         except ForwarderError as error:
             await self._queue.put(error)
@@ -195,7 +205,8 @@ class Following:
                 return found
 
 
-async def _first(topic: TopicReader, begin: Start, ends: dict[int, int]) -> dict[int, int]:
+async def offsets_at(topic: TopicReader, begin: Start, ends: Mapping[int, int]) -> dict[int, int]:
+    """The offsets from which on it is to be read. Raises TopicTrouble, and KafkaAway when no broker answers."""
     match begin.place:
         case Place.END:
             return dict(ends)
@@ -204,10 +215,10 @@ async def _first(topic: TopicReader, begin: Start, ends: dict[int, int]) -> dict
         case Place.TIME:
             return await topic.offsets(begin.number)
         case _:
-            first = await topic.offsets(EARLIEST)
+            held = await topic.offsets(EARLIEST)
     if begin.place is Place.OFFSET:
-        return {each: min(max(begin.number, first[each]), end) for each, end in ends.items()}
-    return {each: max(first[each], end - begin.number) for each, end in ends.items()}
+        return {each: min(max(begin.number, held[each]), end) for each, end in ends.items()}
+    return {each: max(held[each], end - begin.number) for each, end in ends.items()}
 
 
 async def _tail(
@@ -222,6 +233,12 @@ async def _tail(
         reading = {each: offset for each, offset in reading.items() if offset < ends[each]}
     found.sort(key=lambda record: record.time_ms)
     return found[len(found) - count if count < len(found) else 0 :], dict(ends)
+
+
+def _merged(records: Sequence[Record]) -> Sequence[Record]:
+    """By their times, without a change to the order within a partition, whose times may go back."""
+    partitions = [list(of_it) for _, of_it in groupby(records, lambda record: record.partition)]
+    return records if len(partitions) < 2 else list(merge(*partitions, key=lambda record: record.time_ms))
 
 
 def _distance(positions: dict[int, int], ends: dict[int, int]) -> int:

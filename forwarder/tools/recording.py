@@ -4,28 +4,26 @@ import time
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from enum import Enum
 from pathlib import Path
-from typing import NamedTuple
 
 from ..decode import Decoded, Undecodable, decode, schema_of
 from ..errors import ForwarderError
-from ..kafka.topic_reader import EARLIEST, LATEST, Record, TopicReader, TopicTrouble
+from ..kafka.topic_reader import LATEST, Record, TopicReader, TopicTrouble
 from ..record.nexus import CannotStore
-from ..record.recording import Recording
+from ..record.recording import OF_PVS, Recording
 from ..remote.connection import connect
 from ..settings.types import TopicSettings
-from .following import Following, Place, Start, start
+from .following import Following, Place, Positions, Start, offsets_at, start
+from .look_back import Newest, look_back
+from .told_runs import RUN_STOPS, Told, first_stop, runs_of
 
 TOPICS = {"sampleEnv": "selog", "runLog": "runlog", "runInfo": "", "events": ""}
 """Those of an instrument that are recorded, and where in the file the logs of each go."""
 RUN_START, NOW = "run-start", "now"
 BEGINS = f"{RUN_START}, {NOW}, beginning or time:ISO"
 
-_RUN_STARTS, _RUN_STOPS = "pl72", "6s4t"
-_LOOK_BACK_MESSAGES = 200
-_WAIT_MS = 500
 _GRACE_MS = 1_000
 """What was sent up to a run's stop has arrived so long after it."""
 _IDLE_S = 0.25
@@ -54,10 +52,14 @@ class Range:
     """`run-start`, or as `start` has it."""
     until: Until = Until.NOTHING
     seconds: float = 0.0
+    look_back_s: float = 0.0
+    """How long before the beginning it is looked for the last values before it."""
 
 
-def span(begin: str, until: str | None) -> Range:
+def span(begin: str, until: str | None, look_back_s: float = 0.0) -> Range:
     """From what a command line says. Raises ValueError that says what is wrong with which."""
+    if not 0 <= look_back_s < float("inf"):
+        raise ValueError(f"--look-back {look_back_s:g}: allowed: a number of seconds, 0 or more")
     if begin not in (RUN_START, NOW):
         try:
             where = start(begin)
@@ -68,16 +70,16 @@ def span(begin: str, until: str | None) -> Range:
         if where.place not in (Place.BEGINNING, Place.TIME):
             raise ValueError(f"--from {begin}: allowed: {BEGINS}")
     if until is None:
-        return Range(begin)
+        return Range(begin, look_back_s=look_back_s)
     if until in (Until.RUN_STOP.value, Until.END.value):
-        return Range(begin, Until(until))
+        return Range(begin, Until(until), look_back_s=look_back_s)
     try:
         seconds = float(until)
     except ValueError:
         seconds = -1.0
     if not 0 <= seconds < float("inf"):
         raise ValueError(f"--until {until}: allowed: run-stop, end, or a number of seconds")
-    return Range(begin, Until.SECONDS, seconds)
+    return Range(begin, Until.SECONDS, seconds, look_back_s)
 
 
 @dataclass(slots=True)
@@ -93,6 +95,8 @@ class Recorder:
     """Is told, once each time, that brokers are away, and with an empty text that they are back."""
     progress: Callable[["Recorder"], None]
     """Is called several times a second."""
+    looks_back: Callable[[int, int], None]
+    """Is told how many of the messages before the start are read, and of how many."""
     messages: int = 0
     done: tuple[int, int] = (0, 0)
     """How many messages of those that were there at the start, and how many these are."""
@@ -116,21 +120,27 @@ class Recorder:
         present = await self._present(topics)
         self._places = {topic.topic: TOPICS[name] for name, topic in present.items()}
         begin, before = await self._begin(present.get("runInfo"), wanted)
+        now_ms, end_s = _now_ms(), time.monotonic() + wanted.seconds
+        begins = {topic.topic: await _offsets(topic, begin) for topic in present.values()}
         self.recording = Recording(self.path, self.instrument, force=self.force)
         if before is not None:
             with suppress(CannotStore):
                 self.recording.runs.goes_on(before)
         if begin.place is not Place.BEGINNING:
-            self._began_ms = begin.number or _now_ms()
+            self._began_ms = begin.number or now_ms
+            if wanted.look_back_s:
+                logs = [topic for name, topic in present.items() if TOPICS[name]]
+                since_ms = self._began_ms - round(wanted.look_back_s * 1000)
+                await self._look_back(logs, begins, max(since_ms, 0), self.recording)
         until_end = wanted.until is Until.END
         following = Following(
-            list(present.values()), begin, until_end=until_end, trouble=self.trouble, idle_s=_IDLE_S
+            list(present.values()), begins, until_end=until_end, trouble=self.trouble, idle_s=_IDLE_S
         )  # fmt: skip
         known = self._stop_ms is not None and wanted.until is Until.RUN_STOP
         if known and self._stop_ms is not None:
             following.finish(self._stop_ms + _GRACE_MS)
         async with following:
-            await self._read(following, wanted if not known else replace(wanted, until=Until.NOTHING))
+            await self._read(following, Until.NOTHING if known else wanted.until, end_s)
         if until_end or known:
             self._ended_ms = self._last_ms
 
@@ -167,26 +177,36 @@ class Recorder:
         if runs is None:
             if wanted.begin == RUN_START or wanted.until is Until.RUN_STOP:
                 raise NoRun(f"without the topic {self.instrument}_runInfo nobody says when runs start and stop")
-            told: list[_Told] = []
+            told: list[Told] = []
         else:
-            told = await _runs(runs, wanted.begin)
+            told = await runs_of(runs, None if wanted.begin in (RUN_START, NOW) else start(wanted.begin))
         last = max((at for at, each in enumerate(told) if each.starts), default=None)
         if wanted.begin in (RUN_START, NOW):
             newest = None if last is None else told[last]
-            stop = None if last is None else _first_stop(told[last:])
+            stop = None if last is None else first_stop(told[last:])
             if wanted.begin == NOW:
                 return Start(Place.END), newest.decoded if newest and stop is None else None
             if newest is None:
                 raise NoRun(f"no run of {self.instrument} has started so far")
             self._stop_ms = stop
             return Start(Place.TIME, min(newest.ms, newest.kafka_ms)), newest.decoded
-        self._stop_ms = _first_stop(told)
+        self._stop_ms = first_stop(told)
         return start(wanted.begin), None
 
-    async def _read(self, following: Following, wanted: Range) -> None:
+    async def _look_back(
+        self, logs: Sequence[TopicSettings], ends: Positions, since_ms: int, recording: Recording
+    ) -> None:
+        newest = Newest(OF_PVS)
+        await look_back(newest, logs, ends, since_ms, self.trouble, self.looks_back)
+        for record, alarm_only in newest.kept():
+            self._store(record, recording, alarm_only=alarm_only)
+        if newest.dropped:
+            self.warn(f"of {newest.dropped} PVs what came before the start is not in the file: it is too large")
+
+    async def _read(self, following: Following, until: Until, end_s: float) -> None:
         assert self.recording is not None, "the file is open"
-        until_stop = wanted.until is Until.RUN_STOP
-        end = time.monotonic() + wanted.seconds if wanted.until is Until.SECONDS else None
+        until_stop = until is Until.RUN_STOP
+        end = end_s if until is Until.SECONDS else None
         written = time.monotonic()
         async for batch in following.batches():
             for record in batch:
@@ -205,22 +225,28 @@ class Recorder:
             self.progress(self)
 
     def _take(self, record: Record, recording: Recording) -> None:
-        self.messages += 1
         if self._began_ms is None:
             self._began_ms = record.time_ms
         self._last_ms = max(record.time_ms, self._last_ms)
+        decoded = self._store(record, recording)
+        if decoded is not None and decoded.schema == RUN_STOPS and self._stop_ms is None:
+            self._stop_ms = (decoded.time_ns or 0) // 1_000_000
+
+    def _store(self, record: Record, recording: Recording, *, alarm_only: bool = False) -> Decoded | None:
+        """What is in the file now."""
+        self.messages += 1
         if record.value is None:
-            return
+            return None
         what = schema_of(record.value)
+        place = self._places[record.topic] or "selog"
         try:
             decoded = decode(record.value)
             what = f"{what} {decoded.name}"
-            recording.take(decoded, self._places[record.topic] or "selog")
+            (recording.take_alarm if alarm_only else recording.take)(decoded, place)
         except (Undecodable, CannotStore) as error:
             self._miss(record, what, str(error))
-        else:
-            if decoded.schema == _RUN_STOPS and self._stop_ms is None:
-                self._stop_ms = (decoded.time_ns or 0) // 1_000_000
+            return None
+        return decoded
 
     def _miss(self, record: Record, what: str, why: str) -> None:
         kind = f"{record.topic}: {what}: {why}"
@@ -231,54 +257,14 @@ class Recorder:
         self.not_stored[kind] += 1
 
 
-class _Told(NamedTuple):
-    """The start or the stop of a run."""
-
-    decoded: Decoded
-    kafka_ms: int
-
-    @property
-    def starts(self) -> bool:
-        return self.decoded.schema == _RUN_STARTS
-
-    @property
-    def ms(self) -> int:
-        return (self.decoded.time_ns or 0) // 1_000_000
-
-
-async def _runs(topic: TopicSettings, begin: str) -> list[_Told]:
-    """The starts and stops that there are by now, from where it is begun, or the last of them."""
+async def _offsets(topic: TopicSettings, begin: Start) -> dict[int, int]:
+    """Of each partition, where it is begun."""
     cluster = connect(topic.cluster)
     try:
         reader = TopicReader(cluster, topic.topic)
-        ends, first = await reader.offsets(LATEST), await reader.offsets(EARLIEST)
-        if begin in (RUN_START, NOW):
-            positions = {each: max(first[each], end - _LOOK_BACK_MESSAGES) for each, end in ends.items()}
-        else:
-            where = start(begin)
-            positions = await reader.offsets(where.number) if where.place is Place.TIME else first
-        found: list[_Told] = []
-        while positions := {each: offset for each, offset in positions.items() if offset < ends[each]}:
-            records, positions = await reader.fetch(positions, _WAIT_MS)
-            found += filter(None, map(_told, records))
-        return sorted(found, key=lambda told: told.ms)
+        return await offsets_at(reader, begin, await reader.offsets(LATEST))
     finally:
         await cluster.close()
-
-
-def _told(record: Record) -> _Told | None:
-    value = record.value or b""
-    if schema_of(value) not in (_RUN_STARTS, _RUN_STOPS):
-        return None
-    try:
-        return _Told(decode(value), record.time_ms)
-    except Undecodable:
-        # It is told of when it is recorded.
-        return None
-
-
-def _first_stop(told: Sequence[_Told]) -> int | None:
-    return next((each.ms for each in told if not each.starts), None)
 
 
 def _now_ms() -> int:

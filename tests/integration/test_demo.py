@@ -83,7 +83,7 @@ async def changes_of_blocks(address: str) -> list[tuple[frozenset[str], int]]:
     async with running(ChannelAccess(ca_settings(address), LONG)) as client:
         client.subscribe(heard)
         await until(lambda: len(heard.updates) >= 3, 30, what="the visitor has come and gone")
-    return [(frozenset(block_names(bytes(np.asarray(value)))), time_ns) for value, time_ns, *_ in heard.updates]
+    return [(frozenset(block_names(bytes(np.asarray(value))).names), time_ns) for value, time_ns, *_ in heard.updates]
 
 
 def readings(messages: Iterable[bytes]) -> dict[str, list[Reading]]:

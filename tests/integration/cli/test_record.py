@@ -1,6 +1,7 @@
 """`forwarder record`: what is in the file is what somebody else reads from the topics, value by value."""
 
 import signal
+import socket
 import sys
 import time
 from collections import defaultdict
@@ -258,6 +259,21 @@ def test_a_signal_ends_it_with_a_whole_file(instrument: Site, tmp_path: Path, nu
         assert all(same(written[which], expected) for which, expected in sent.items())
 
 
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=lambda number: number.name)
+def test_a_signal_before_there_is_a_file_is_no_success(tmp_path: Path, number: signal.Signals) -> None:
+    line = [sys.executable, "-m", "forwarder", "record", "CLI", str(tmp_path / "a.nxs")]
+    with socket.create_server(("127.0.0.1", 0)) as broker:
+        broker.settimeout(20)
+        line += ["--output-broker", f"127.0.0.1:{broker.getsockname()[1]}"]
+        with spawn("record", line) as recording:
+            connection, _ = broker.accept()
+            with connection:
+                recording.send(number)
+                assert recording.wait(10) == 130, recording.log()
+    assert recording.log().splitlines()[-1] == "ended before there was a file"
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_a_live_run_ends_it(instrument: Site, tmp_path: Path) -> None:
     broker = instrument.broker
     for suffix in ("sampleEnv", "runInfo"):
@@ -286,6 +302,30 @@ def test_a_live_run_ends_it(instrument: Site, tmp_path: Path) -> None:
     with h5py.File(path) as file:
         assert file["entry/title"].asstr()[()] == "5"
         assert file["entry/selog/A/value"][()].tolist() == [1.0, 2.0, 3.0]
+
+
+@pytest.mark.parametrize("begin", ["beginning", "run-start"])
+def test_a_run_whose_stop_has_a_time_before_its_start(kafka_broker: Broker, tmp_path: Path, begin: str) -> None:
+    name = f"SKEW-{begin}"
+    for suffix in ("runInfo", "sampleEnv"):
+        kafka_broker.create_topic(f"{name}_{suffix}")
+    producer = Producer({"bootstrap.servers": kafka_broker.address})
+    start = serialise_pl72("job", "", run_name="3", instrument_name=name, start_time=T_MS)
+    stop = serialise_6s4t("job", run_name="3", stop_time=T_MS - 60_000)
+    for number, (suffix, message) in enumerate(
+        (("runInfo", start), ("sampleEnv", serialise_f144("A", 1.0, T_MS * 10**6)), ("runInfo", stop))
+    ):
+        producer.produce(f"{name}_{suffix}", message, timestamp=T_MS + number)
+    assert producer.flush(10) == 0
+    path = tmp_path / "skew.nxs"
+    said = command(
+        "record", name, str(path), "--from", begin, "--until", "run-stop", "--output-broker", kafka_broker.address
+    )  # fmt: skip
+    assert said.code == 0, said.err
+    with h5py.File(path) as file:
+        assert file["entry/title"].asstr()[()] == "3"
+        assert file["entry/selog/A/value"][()].tolist() == [1.0]
+        assert file["entry/run_info/value"][()].tolist() == [1, 0]
 
 
 def test_what_begins_within_a_run_has_its_name_and_not_its_start(kafka_broker: Broker, tmp_path: Path) -> None:

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from forwarder.cli import record_shown
-from forwarder.cli.record_shown import _shown, _summarise
+from forwarder.cli.record_shown import Shown, _summarise
 from forwarder.cli.terminal import Terminal
 from forwarder.tools.recording import Recorder, Until, span
 
@@ -13,12 +13,12 @@ PATH = Path("run.nxs")
 
 
 def recorder(messages: int = 0) -> Recorder:
-    return Recorder("LARMOR", PATH, False, print, print, print, messages=messages)
+    return Recorder("LARMOR", PATH, False, print, print, print, print, messages=messages)
 
 
 def test_on_a_terminal_it_is_one_line_that_changes(capsys: pytest.CaptureFixture[str]) -> None:
-    with _shown(Terminal("always"), PATH, until_end=False) as progress:
-        progress(recorder(2_000))
+    with Shown(Terminal("always"), PATH, until_end=False) as shown:
+        shown.progress(recorder(2_000))
     out, err = capsys.readouterr()
     assert out == ""
     assert "run.nxs: 2000 messages, 0 PVs, 0 events" in err
@@ -27,12 +27,35 @@ def test_on_a_terminal_it_is_one_line_that_changes(capsys: pytest.CaptureFixture
 def test_what_has_an_end_has_a_bar(capsys: pytest.CaptureFixture[str]) -> None:
     half = recorder()
     half.done = (1_000, 2_000)
-    with _shown(Terminal("always"), PATH, until_end=True) as progress:
-        progress(recorder())
-        progress(half)
+    with Shown(Terminal("always"), PATH, until_end=True) as shown:
+        shown.progress(recorder())
+        shown.progress(half)
     out, err = capsys.readouterr()
     assert out == ""
     assert "1,000 of 2,000 messages" in err
+
+
+def test_before_the_start_there_is_a_bar_and_then_the_line(capsys: pytest.CaptureFixture[str]) -> None:
+    with Shown(Terminal("always"), PATH, until_end=False) as shown:
+        shown.looks_back(0, 0)
+        shown.looks_back(500, 2_000)
+        shown.progress(recorder(7))
+    err = capsys.readouterr().err
+    assert (
+        err.index("run.nxs, before its start") < err.index("500 of 2,000 messages") < err.index("run.nxs: 7 messages")
+    )
+
+
+def test_in_a_pipe_looking_back_is_told_of(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    now = 100.0
+    monkeypatch.setattr(record_shown.time, "monotonic", lambda: now)
+    with Shown(Terminal(), PATH, until_end=True) as shown:
+        for done in range(3):
+            shown.looks_back(done, 3)
+            now += 1
+    assert capsys.readouterr().err.splitlines() == [
+        f"run.nxs: {done} of 3 messages before its start" for done in (1, 2)
+    ]
 
 
 def test_in_a_pipe_lines_come_ever_less_often(
@@ -40,10 +63,10 @@ def test_in_a_pipe_lines_come_ever_less_often(
 ) -> None:
     now = 100.0
     monkeypatch.setattr(record_shown.time, "monotonic", lambda: now)
-    with _shown(Terminal(), PATH, until_end=False) as progress:
+    with Shown(Terminal(), PATH, until_end=False) as shown:
         for _ in range(3_000):
             now += 0.1
-            progress(recorder(1))
+            shown.progress(recorder(1))
     err = capsys.readouterr().err.splitlines()
     assert err == ["run.nxs: 1 message, 0 PVs, 0 events"] * 10, "after 1, 2, 4 ... 64 s, and then each minute"
 

@@ -2,6 +2,7 @@
 
 import json
 import math
+from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
@@ -21,7 +22,7 @@ from streaming_data_types.forwarder_config_update_fc00 import StreamInfo
 from streaming_data_types.forwarder_config_update_rf5k import StreamInfo as OldStreamInfo
 from streaming_data_types.run_start_pl72 import DetectorSpectrumMap
 
-from forwarder.decode import SCHEMAS, Undecodable, decode, schema_of
+from forwarder.decode import SCHEMAS, Undecodable, decode, glance, schema_of
 from forwarder.decode.headline import plain
 from forwarder.encode import f142, f144, un00
 from forwarder.model import ChannelType, ValueType
@@ -161,6 +162,18 @@ def test_what_a_message_says(message: bytes, name: str, time_ns: int | None, val
     json.dumps(plain(decoded.fields), allow_nan=False)
 
 
+@pytest.mark.parametrize("message", [case[0] for case in CASES.values()], ids=CASES)
+def test_a_glance_sees_whom_a_message_is_about(message: bytes) -> None:
+    whole = decode(message)
+    schema = SCHEMAS.get(whole.schema)
+    if schema is None or not schema.name:
+        with pytest.raises(Undecodable, match=r"that name nobody$"):
+            glance(message)
+    else:
+        tells_alarm = whole.schema == "f142" and bool(whole.alarm)
+        assert glance(message) == (whole.schema, whole.name, tells_alarm)
+
+
 def test_every_schema_of_the_library_is_known() -> None:
     # The library's own writer of NDAr fails; a message of it is made below.
     tested = {schema_of(message) for message, *_ in CASES.values()} | {"NDAr"}
@@ -229,13 +242,14 @@ def test_a_message_that_is_cut_anywhere_is_an_error_or_has_lost_nothing_but_padd
 
 
 @pytest.mark.parametrize("name", [name for name in CASES if not name.startswith("C++")])
-def test_flipped_bytes_are_decoded_or_undecodable(name: str) -> None:
+@pytest.mark.parametrize("read", [decode, glance])
+def test_flipped_bytes_are_decoded_or_undecodable(name: str, read: Callable[[bytes], object]) -> None:
     whole = bytearray(CASES[name][0])
     for place in range(len(whole)):
         for value in (0x00, 0x7F, 0xFF):
             damaged = bytearray(whole)
             damaged[place] = value
             try:
-                decode(bytes(damaged))
+                read(bytes(damaged))
             except Undecodable:
                 continue

@@ -21,8 +21,8 @@ BEGUN_S = 1_700_000_000.0
 
 def test_the_block_server_is_understood() -> None:
     names = list(Blocks().by_name())
-    assert block_names(packed(names)) == tuple(names)
-    told = block_names(bytes(BlockServer(names).names.value))
+    assert block_names(packed(names)).names == tuple(names)
+    told = block_names(bytes(BlockServer(names).names.value)).names
     assert set(names) - set(told) == {VISITOR}
 
 
@@ -57,7 +57,8 @@ class _Producer:
     def __init__(self) -> None:
         self.sent: list[tuple[str, Any]] = []
 
-    def produce(self, topic: str, value: bytes) -> None:
+    def produce(self, topic: str, value: bytes, partition: int) -> None:
+        assert partition == 0, "any other, and pulses are read out of order"
         self.sent.append((topic, decode(value)))
 
     def poll(self, timeout: float) -> None:
@@ -88,7 +89,7 @@ def test_neutrons_come_in_runs() -> None:
 
 def test_the_picture_has_the_run_and_its_events() -> None:
     class Sends:
-        def produce(self, topic: str, value: bytes) -> None:
+        def produce(self, topic: str, value: bytes, partition: int) -> None:
             picture.take(value, 0.0)
 
         def poll(self, timeout: float) -> None:

@@ -201,6 +201,25 @@ def test_the_first_run_names_the_file(path: Path) -> None:
         assert entry["run_info/value"][()].tolist() == [0, 1, 0, 1]
 
 
+def test_a_stop_before_its_start_is_not_the_end(path: Path) -> None:
+    """So it is where two machines differ in their clocks; tools do not take a run that ends before it has begun."""
+    with file_of(
+        path,
+        serialise_pl72("job", "", run_name="42", instrument_name="LARMOR", start_time=1_700_000_000_000),
+        serialise_6s4t("job", run_name="42", stop_time=1_699_999_940_000),
+    ) as file:
+        assert file["entry/start_time"].asstr()[()] == "2023-11-14T22:13:20.000000Z"
+        assert file["entry/end_time"].asstr()[()] == "2023-11-14T22:13:20.123456Z"
+        assert file["entry/run_info/time"][1] == 1_699_999_940 * 10**9
+
+
+def test_where_nothing_came_the_end_is_not_in_1970(path: Path) -> None:
+    with Recording(path, "LARMOR", force=False) as recording:
+        recording.close(T, 0)
+    with h5py.File(path) as file:
+        assert file["entry/end_time"].asstr()[()] == file["entry/start_time"].asstr()[()]
+
+
 def test_a_file_without_a_run_says_when_it_was_written_and_what_to_draw(path: Path) -> None:
     messages = [f144.encoder("DAE:COUNTRATE", DOUBLE).encode(float(number), T + number) for number in range(3)]
     with file_of(path, *messages, place="runlog") as file:
@@ -211,6 +230,13 @@ def test_a_file_without_a_run_says_when_it_was_written_and_what_to_draw(path: Pa
             group = group[group.attrs["default"]]
         assert (group.attrs["NX_class"], group.attrs["signal"], group.attrs["axes"]) == ("NXdata", "value", "time")
         assert group["value"] == file["entry/runlog/COUNTRATE/value"]
+
+
+def test_what_is_drawn_first_is_no_single_point(path: Path) -> None:
+    """What did not change is the first number that comes when a recording looks back."""
+    set_point, value = f144.encoder("SET", DOUBLE), f144.encoder("VALUE", DOUBLE)
+    with file_of(path, set_point.encode(1.0, T), value.encode(1.0, T), value.encode(2.0, T + 1)) as file:
+        assert file["entry/plot/value"] == file["entry/selog/VALUE/value"]
 
 
 REFUSED = {

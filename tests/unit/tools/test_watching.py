@@ -156,6 +156,29 @@ def test_an_end_that_is_set_later(monkeypatch: pytest.MonkeyPatch, when: int) ->
     assert len(offsets) <= 8
 
 
+class _Partitions(_Topic):
+    """Answers with one partition after the other, as brokers do."""
+
+    async def offsets(self, when: int) -> dict[int, int]:
+        return dict.fromkeys((0, 1), 0 if when == EARLIEST else 3)
+
+    async def fetch(self, positions: dict[int, int], wait_ms: int) -> tuple[list[Record], dict[int, int]]:
+        times = {0: (2, 1, 6), 1: (3, 4, 5)}
+        found = [Record("T", each, offset, times[each][offset], None, None) for each in times for offset in range(3)]
+        return found, dict.fromkeys(times, 3)
+
+
+def test_partitions_of_one_answer_come_in_the_order_of_their_times(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(following, "TopicReader", lambda *_: _Partitions())
+
+    async def follow() -> list[int]:
+        topics = [TopicSettings(ClusterSettings(("b:1",)), "T")]
+        async with Following(topics, Start(Place.BEGINNING), until_end=True, trouble=print) as found:
+            return [record.time_ms async for batch in found.batches() for record in batch]
+
+    assert asyncio.run(follow()) == [2, 1, 3, 4, 5, 6], "and each partition in its own order, whatever its times are"
+
+
 class _Silent(_Topic):
     async def fetch(self, positions: dict[int, int], wait_ms: int) -> tuple[list[Record], dict[int, int]]:
         await asyncio.sleep(0.01)
