@@ -136,7 +136,7 @@ class TestIoc:
     [
         pytest.param(lambda: EpicsIoc(DATABASE), id="EPICS 7"),
         pytest.param(
-            lambda: CaprotoIoc("forwarder.demo.ioc", "RIG:", readiness_pv="RIG:CS:SB:TEMP1"),
+            lambda: CaprotoIoc("forwarder.demo.ioc", "RIG:", "0", readiness_pv="RIG:CS:SB:TEMP1"),
             id="caproto",
         ),
     ],
