@@ -28,7 +28,7 @@ _ABOUT = 1.3
 _LEAST = 0.7
 """How much less it gets at most, when it turns out to get on with less."""
 _CARRIED = 0.05
-"""Part of what comes that is carried at least: of a twentieth of a core, wake-ups and status alone take more than half."""
+"""Part of what comes that is carried at least: of a twentieth of a core, wake-ups and status take more than half."""
 _LASTS_S = 4.0
 _ANSWERS_S = 0.3
 _FOR_S = 0.02
