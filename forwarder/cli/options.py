@@ -18,16 +18,7 @@ from .group import format_examples
 CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 110}
 
 _OF_ALL = (t.CONFIG_FILE, t.PROFILE)
-_SECURITY = (
-    t.SASL_PASSWORD,
-    t.PASSWORD_FILES[t.SASL_PASSWORD.name],
-    t.SECURITY_PROTOCOL,
-    t.SASL_MECHANISM,
-    t.SASL_USERNAME,
-    t.SSL_CA_CERT_FILE,
-    t.SSL_CERT_FILE,
-    t.SSL_KEY_FILE,
-)
+_SECURITY = (t.SASL_PASSWORD, t.PASSWORD_FILES[t.SASL_PASSWORD.name], *t.SECURITY)
 
 
 def connection(*addresses: Setting[Any]) -> tuple[Setting[Any], ...]:

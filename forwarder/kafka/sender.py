@@ -33,6 +33,7 @@ _REFRESH_S = 60.0
 _REFRESH_MISSING_S = 2.0
 _REFRESH_SOON_S = 0.1
 _SETTLED_AFTER_S = 10.0
+"""How long what is on its way may hold up a topic whose number of partitions has changed."""
 _QUIET_S = 60.0
 """How long messages must not have been refused until that is over."""
 _AWAY_S = (0.25, 5.0)

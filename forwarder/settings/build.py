@@ -1,11 +1,10 @@
 """Settings from values: what makes sense only together is put together, and checked, here."""
 
 from collections.abc import Iterable
-from pathlib import Path
 
 from ..errors import BadSetting
 from . import table as t
-from .common import STATE, Common, folder
+from .common import Common
 from .raw import Rank
 from .types import (
     ClusterSettings,
@@ -114,10 +113,7 @@ class Builder(Common):
 
     def _spool(self, service_id: str) -> SpoolSettings:
         v = self._values
-        state = v.get(t.STATE_DIRECTORY)
-        if state is None:
-            state = Path(STATE, folder(service_id)).expanduser()
-            self._derive(t.STATE_DIRECTORY, str(state), "service-id")
+        state = self._state_directory(service_id, "service-id")
         directory = v.get(t.SPOOL_DIRECTORY)
         if v.raw(t.SPOOL_DIRECTORY) is None:
             directory = state / "spool"

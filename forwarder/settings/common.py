@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, ClassVar
 
 from ..errors import BadSetting
@@ -38,7 +39,7 @@ _TOPICS = {
 }
 """What is meant where only the host of a topic is given."""
 
-STATE = "~/.local/state/epics-kafka-forwarder"
+_STATE = "~/.local/state/epics-kafka-forwarder"
 """Where each instance has a directory of its own, if it is told nothing else."""
 
 
@@ -149,7 +150,7 @@ class Common:
         if directory is not None and file is not None:
             self.warnings.append("log-directory: has no effect, log-file is given")
         elif directory is not None:
-            file = directory / (v.get(t.LOG_FOLDER) or folder(service_id)) / self.log_file
+            file = directory / (v.get(t.LOG_FOLDER) or _folder(service_id)) / self.log_file
             self._derive(t.LOG_FILE, str(file), "log-directory")
         return LogSettings(
             level=v.value(t.VERBOSITY),
@@ -199,6 +200,14 @@ class Common:
             max_search_datagrams_per_s=v.value(t.CA_MAX_SEARCH_RATE),
         )
 
+    def _state_directory(self, name: str, source: str) -> Path:
+        """The one that is given, or else one of this name, which comes from the setting `source`."""
+        state = self._values.get(t.STATE_DIRECTORY)
+        if state is None:
+            state = Path(_STATE, _folder(name)).expanduser()
+            self._derive(t.STATE_DIRECTORY, str(state), source)
+        return state
+
     def _derive(self, setting: Setting[Any], value: str, source: str) -> None:
         self._derived[setting.name] = Shown(setting.name, value, source)
 
@@ -209,7 +218,7 @@ class Common:
         return Shown(setting.name, _text(setting, raw), raw.source)
 
 
-def folder(service_id: str) -> str:
+def _folder(service_id: str) -> str:
     """A folder's name that every system takes."""
     return re.sub(r"[^A-Za-z0-9._-]", "_", service_id)
 

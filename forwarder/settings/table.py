@@ -347,6 +347,15 @@ SSL_CA_CERT_FILE = _file("ssl-ca-cert-file", "Authorities to trust, PEM; if not 
 # To OpenSSL, SSL_CERT_FILE is a file of authorities; many machines have it set.
 SSL_CERT_FILE = _file("ssl-cert-file", "This client's own certificate, PEM.", bare_variable=False)
 SSL_KEY_FILE = _file("ssl-key-file", "Key of this client's certificate, PEM.")
+SECURITY: tuple[Setting[Any], ...] = (
+    SECURITY_PROTOCOL,
+    SASL_MECHANISM,
+    SASL_USERNAME,
+    SSL_CA_CERT_FILE,
+    SSL_CERT_FILE,
+    SSL_KEY_FILE,
+)
+"""What holds for every cluster, beside the passwords."""
 
 PV_UPDATE_PERIOD = Setting(
     "pv-update-period",
@@ -765,12 +774,7 @@ SETTINGS: tuple[Setting[Any], ...] = (
     COMPRESSION,
     KAFKA_CONFIG,
     *(setting for password in PASSWORDS for setting in (password, PASSWORD_FILES[password.name])),
-    SECURITY_PROTOCOL,
-    SASL_MECHANISM,
-    SASL_USERNAME,
-    SSL_CA_CERT_FILE,
-    SSL_CERT_FILE,
-    SSL_KEY_FILE,
+    *SECURITY,
     PV_UPDATE_PERIOD,
     FAKE_PV_PERIOD,
     NEVER_CONNECTED_AFTER,

@@ -1,10 +1,9 @@
 """Settings of the process beside an instrument, from values."""
 
-from pathlib import Path
 from typing import Any
 
 from .. import table as t
-from ..common import STATE, Common, folder
+from ..common import Common
 from ..raw import Rank
 from ..setting import Setting
 from ..types import Dialect, EventLoop
@@ -47,7 +46,7 @@ class Builder(Common):
             blocks=not v.value(b.NO_BLOCKS),
             run_log=not v.value(b.NO_RUN_LOG),
             archive=self._archive(),
-            state_directory=self._state_directory(instrument),
+            state_directory=self._state_directory(f"blocks-{instrument}", "instrument"),
             stop_timeout_s=v.value(t.STOP_TIMEOUT),
             event_loop=EventLoop(v.value(t.EVENT_LOOP)),
             ca=self._channel_access(),
@@ -64,13 +63,6 @@ class Builder(Common):
 
     def _names_broker(self) -> bool:
         return self._values.is_set_above(t.OUTPUT_BROKER, Rank.PROFILE)
-
-    def _state_directory(self, instrument: str) -> Path:
-        state = self._values.get(t.STATE_DIRECTORY)
-        if state is None:
-            state = Path(STATE, folder(f"blocks-{instrument}")).expanduser()
-            self._derive(t.STATE_DIRECTORY, str(state), "instrument")
-        return state
 
     def _archive(self) -> DatabaseSettings | None:
         v = self._values

@@ -192,12 +192,7 @@ SETTINGS: tuple[Setting[Any], ...] = (
         if password is not t.HTTP_PASSWORD
         for setting in (password, t.PASSWORD_FILES[password.name])
     ),
-    t.SECURITY_PROTOCOL,
-    t.SASL_MECHANISM,
-    t.SASL_USERNAME,
-    t.SSL_CA_CERT_FILE,
-    t.SSL_CERT_FILE,
-    t.SSL_KEY_FILE,
+    *t.SECURITY,
     t.NEVER_CONNECTED_AFTER,
     *(setting for setting in t.SETTINGS if setting.name.startswith("ca-")),
     *(
