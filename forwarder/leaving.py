@@ -1,5 +1,6 @@
 """How the process is told to stop, and how it ends when the stop itself hangs."""
 
+import asyncio
 import logging
 import os
 import signal
@@ -94,3 +95,16 @@ def stop_signals(first: Callable[[], object], second: Callable[[str], None]) -> 
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+
+
+@contextmanager
+def stopped_by_signals(stop: asyncio.Event, guard: Guard, within_s: float) -> Iterator[None]:
+    """At the first signal `stop` is set and the guard stands, for so many seconds; a second one leaves now."""
+    loop = asyncio.get_running_loop()
+
+    def told() -> None:
+        guard.stand(within_s)
+        loop.call_soon_threadsafe(stop.set)
+
+    with stop_signals(told, guard.leave):
+        yield

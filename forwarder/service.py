@@ -23,7 +23,7 @@ from .kafka.config_topic import ConfigMessage, ConfigTopic
 from .kafka.sender import Sender
 from .kafka.storage_topic import StorageTopic
 from .keeping import Keeping
-from .leaving import EXIT_ERROR, EXIT_LOST, Guard, stop_signals
+from .leaving import EXIT_ERROR, EXIT_LOST, Guard, stopped_by_signals
 from .loops import serve
 from .model import Add, Transport
 from .observe.histogram import Lags
@@ -115,13 +115,7 @@ class Service:
 
     async def run(self) -> int:
         """Serve until a signal or a command says stop; the exit code. Raises what no part could mend."""
-        loop = asyncio.get_running_loop()
-
-        def told() -> None:
-            self._limit_stop()
-            loop.call_soon_threadsafe(self._stop.set)
-
-        with stop_signals(told, self._guard.leave):
+        with stopped_by_signals(self._stop, self._guard, self._longest_stop_s):
             async with AsyncExitStack() as opened:
                 if self._http is not None:
                     opened.push_async_callback(self._http.close)
@@ -196,12 +190,13 @@ class Service:
             raise wrong[0]
         return EXIT_ERROR if failed else EXIT_LOST if lost else 0
 
-    def _limit_stop(self) -> None:
-        self._guard.stand(self.settings.stop_timeout_s + GRACE_S)
+    @property
+    def _longest_stop_s(self) -> float:
+        return self.settings.stop_timeout_s + GRACE_S
 
     def _budget(self) -> Budget:
         """The time of the stop, which has begun now at the latest."""
-        self._limit_stop()
+        self._guard.stand(self._longest_stop_s)
         assert self._guard.since is not None
         passed_s = time.monotonic() - self._guard.since
         return Budget(asyncio.get_running_loop().time() - passed_s, self.settings.stop_timeout_s)

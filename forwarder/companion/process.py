@@ -18,7 +18,7 @@ from ..epics.ca.client import ChannelAccess
 from ..errors import BadSetting
 from ..heartbeat import Heartbeat
 from ..idle import WhenIdle
-from ..leaving import EXIT_ERROR, Guard, stop_signals
+from ..leaving import EXIT_ERROR, Guard, stopped_by_signals
 from ..loops import serve
 from ..observe.systemd import Notifier
 from ..parts import Part
@@ -49,7 +49,9 @@ class Companion:
         self.settings = settings
         self._guard = guard
         site = Site(settings.prefix, settings.instrument, settings.schema, settings.broker)
-        self.feeds = {source: self._feed(source, what) for source, what in _sources(settings, site).items()}
+        self.feeds: Mapping[Source, Feed] = {
+            source: self._feed(source, what) for source, what in _sources(settings, site).items()
+        }
         memory = Memory(settings.state_directory, site)
         remembered = _remembered(memory)
         self.ledger = Ledger(
@@ -61,7 +63,7 @@ class Companion:
         )
         self._heard = set[Source]()
         self.ordering = Ordering(settings, self.ledger, memory, self._look)
-        self.hearing = (
+        self.hearing: Hearing | None = (
             Hearing(settings, self.ledger, self.ordering.refused, self.ordering.news)
             if settings.status_topic is not None
             else None
@@ -86,13 +88,7 @@ class Companion:
 
     async def run(self) -> int:
         """Serve until a signal says stop; the exit code. Raises what no part could mend."""
-        loop = asyncio.get_running_loop()
-
-        def told() -> None:
-            self._guard.stand(self.settings.stop_timeout_s + GRACE_S)
-            loop.call_soon_threadsafe(self._stop.set)
-
-        with stop_signals(told, self._guard.leave):
+        with stopped_by_signals(self._stop, self._guard, self.settings.stop_timeout_s + GRACE_S):
             async with AsyncExitStack() as opened:
                 if self._http is not None:
                     opened.push_async_callback(self._http.close)

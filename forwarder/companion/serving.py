@@ -1,20 +1,24 @@
 """What the process beside an instrument shows over HTTP: metrics and health."""
 
 import time
+from collections.abc import Mapping
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 from .. import __version__
 from ..blocks.feed import Feed
+from ..blocks.ledger import Ledger
 from ..blocks.names import Fault
 from ..blocks.wanted import Source
+from ..heartbeat import Heartbeat
 from ..observe.blocks import METRICS, MeasuredBlocks, SourceOf
 from ..observe.exposition import Metrics
 from ..observe.health import OK, Probes, live_checks
 from ..observe.http.server import Server
-
-if TYPE_CHECKING:
-    from .process import Companion
+from ..settings.blocks.types import BlocksSettings
+from ..supervision import Supervision
+from .hearing import Hearing
+from .ordering import Ordering
 
 _FAULTS = {Source.BLOCKS: [each.value for each in Fault], Source.ARCHIVE: ["rows"], Source.RUN_LOG: list[str]()}
 _KINDS = "add", "remove"
@@ -22,7 +26,24 @@ _RESULTS = "sent", "failed", "refused"
 """All are told from the start: what grows from nothing looks to Prometheus as if it had always been there."""
 
 
-def http_server(companion: "Companion") -> Server:
+class Measurable(Protocol):
+    """Where all of it comes from."""
+
+    settings: BlocksSettings
+    feeds: Mapping[Source, Feed]
+    ledger: Ledger
+    ordering: Ordering
+    hearing: Hearing | None
+    supervision: Supervision
+    heartbeat: Heartbeat
+
+    @property
+    def stopping(self) -> bool:
+        """Whether it was told to stop."""
+        ...
+
+
+def http_server(companion: Measurable) -> Server:
     """The server with everything that can be seen of this process. It listens once it is opened."""
     settings = companion.settings.http
     assert settings is not None, "it is asked for"
@@ -31,14 +52,14 @@ def http_server(companion: "Companion") -> Server:
     return Server(settings, [probes.add_routes, metrics.add_routes], every_second=_nothing)
 
 
-def live(companion: "Companion") -> dict[str, str]:
+def live(companion: Measurable) -> dict[str, str]:
     """What only a new start of the process can mend: by check, `ok` or what is wrong."""
     heartbeat = companion.heartbeat
     age_s = None if heartbeat.looked_at is None else time.monotonic() - heartbeat.looked_at
     return live_checks(heartbeat.stuck, age_s, stopping=companion.stopping)
 
 
-def ready(companion: "Companion") -> dict[str, str]:
+def ready(companion: Measurable) -> dict[str, str]:
     """What keeps it from its work: by check, `ok` or what is wrong."""
     problems = companion.ordering.problems
     sources = {source.value: feed.problem or _not_yet(feed) for source, feed in companion.feeds.items()}
@@ -54,7 +75,7 @@ def ready(companion: "Companion") -> dict[str, str]:
     }
 
 
-def measure(companion: "Companion", scrape_s: float) -> MeasuredBlocks:
+def measure(companion: Measurable, scrape_s: float) -> MeasuredBlocks:
     """All of it, now, in the event loop."""
     ledger, counts = companion.ledger, companion.ordering.counts
     hearing = companion.hearing
