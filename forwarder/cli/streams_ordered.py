@@ -10,7 +10,7 @@ from ..encode import SCHEMAS
 from ..errors import BadCommand, ForwarderError
 from ..kafka import admin
 from ..model import Add, Command, Replace, Stream
-from ..remote.connection import Remote, Unclear, Unknown, connect
+from ..remote.connection import Remote, Unclear, Unknown, connected
 from ..remote.orders import messages
 from ..remote.status import Status
 from ..remote.verdict import Outcome, Sent, Verdict, judge, preview
@@ -195,11 +195,8 @@ async def _check_topics(reading: Reading, streams: Sequence[Stream]) -> None:
         if not cluster.create_topics:
             wanted.setdefault(cluster, set()).add(topic)
     for cluster, topics in wanted.items():
-        connections = connect(cluster)
-        try:
+        async with connected(cluster) as connections:
             facts = await admin.describe(connections, sorted(topics))
-        finally:
-            await connections.close()
         if missing := [name for name, topic in facts.topics.items() if topic.missing]:
             raise ForwarderError(
                 f"{', '.join(missing)} of {connections.name}: no such topic, and nothing would arrive; "

@@ -10,7 +10,7 @@ import click
 
 from ..kafka.admin import Made
 from ..kafka.cluster import Cluster
-from ..remote.connection import connect
+from ..remote.connection import connected
 from ..settings.load import Reading
 from ..settings.types import ClusterSettings
 from ..tools.instrument import Wanted, topics_of, topics_of_service
@@ -119,11 +119,8 @@ def _run(
     output = reading.settings.output
 
     async def one(settings: ClusterSettings, wanted: Sequence[Wanted]) -> T:
-        cluster = connect(settings)
-        try:
+        async with connected(settings) as cluster:
             return await work(cluster, wanted, asked.instruments if settings == output else ())
-        finally:
-            await cluster.close()
 
     found: list[T] = []
     for settings, wanted in asked.wanted(reading).items():

@@ -3,6 +3,7 @@
 import asyncio
 import time
 from collections.abc import AsyncIterator, Iterable
+from contextlib import asynccontextmanager
 from dataclasses import replace
 from types import TracebackType
 from typing import Self
@@ -40,6 +41,23 @@ class Unknown(ForwarderError):
 def connect(settings: ClusterSettings, client_id: str = CLIENT_ID) -> Cluster:
     """The connections to a cluster, which never make a topic by asking for it; to be closed."""
     return Cluster(replace(settings, create_topics=False), client_id, REQUEST_TIMEOUT_S)
+
+
+@asynccontextmanager
+async def connected(settings: ClusterSettings) -> AsyncIterator[Cluster]:
+    """The same, closed at the end."""
+    cluster = connect(settings)
+    try:
+        yield cluster
+    finally:
+        await cluster.close()
+
+
+@asynccontextmanager
+async def reading(topic: TopicSettings) -> AsyncIterator[TopicReader]:
+    """Reads a topic, by connections of its own."""
+    async with connected(topic.cluster) as cluster:
+        yield TopicReader(cluster, topic.topic)
 
 
 class Remote:

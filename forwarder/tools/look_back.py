@@ -4,8 +4,8 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
 from ..decode import Undecodable, glance, schema_of
-from ..kafka.topic_reader import EARLIEST, Record, TopicReader
-from ..remote.connection import connect
+from ..kafka.topic_reader import EARLIEST, Record
+from ..remote.connection import reading
 from ..settings.types import TopicSettings
 from .following import Following, Positions
 
@@ -68,8 +68,10 @@ class Newest:
             # With a value of its own it tells the alarm anyway.
             if not (of.alarm and id(record) in values)
         ]
-        found.sort(key=lambda each: (each.record.time_ms, each.record.offset))
-        return sorted(found, key=lambda each: schema_of(each.record.value or b"") != _UNITS)
+        found.sort(
+            key=lambda each: (schema_of(each.record.value or b"") != _UNITS, each.record.time_ms, each.record.offset)
+        )
+        return found
 
     def _keep(self, of: _Of, record: Record) -> None:
         held = self._kept.get(of)
@@ -115,12 +117,8 @@ async def look_back(
 
 
 async def _begins(topic: TopicSettings, ends: Mapping[int, int], since_ms: int) -> dict[int, int]:
-    cluster = connect(topic.cluster)
-    try:
-        reader = TopicReader(cluster, topic.topic)
+    async with reading(topic) as reader:
         found, earliest = await reader.offsets(since_ms), await reader.offsets(EARLIEST)
-    finally:
-        await cluster.close()
     return {
         each: found[each] if found[each] < end else max(earliest[each], end - _LAST_MESSAGES)
         for each, end in ends.items()

@@ -10,10 +10,10 @@ from pathlib import Path
 
 from ..decode import Decoded, Undecodable, decode, schema_of
 from ..errors import ForwarderError
-from ..kafka.topic_reader import LATEST, Record, TopicReader, TopicTrouble
+from ..kafka.topic_reader import LATEST, Record, TopicTrouble
 from ..record.nexus import CannotStore
 from ..record.recording import OF_PVS, Recording
-from ..remote.connection import connect
+from ..remote.connection import reading
 from ..settings.types import TopicSettings
 from .following import Following, Place, Positions, Start, offsets_at, start
 from .look_back import Newest, look_back
@@ -159,15 +159,13 @@ class Recorder:
         present: dict[str, TopicSettings] = {}
         trouble: TopicTrouble | None = None
         for name, settings in topics.items():
-            cluster = connect(settings.cluster)
             try:
-                await TopicReader(cluster, settings.topic).offsets(LATEST)
+                async with reading(settings) as reader:
+                    await reader.offsets(LATEST)
                 present[name] = settings
             except TopicTrouble as error:
                 trouble = error
                 self.warn(f"{error}; it is not recorded")
-            finally:
-                await cluster.close()
         if not present and trouble is not None:
             raise NoRun(f"none of the topics of {self.instrument} can be read")
         return present
@@ -259,12 +257,8 @@ class Recorder:
 
 async def _offsets(topic: TopicSettings, begin: Start) -> dict[int, int]:
     """Of each partition, where it is begun."""
-    cluster = connect(topic.cluster)
-    try:
-        reader = TopicReader(cluster, topic.topic)
+    async with reading(topic) as reader:
         return await offsets_at(reader, begin, await reader.offsets(LATEST))
-    finally:
-        await cluster.close()
 
 
 def _now_ms() -> int:

@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from ..decode import Decoded, Undecodable, decode, schema_of
-from ..kafka.topic_reader import EARLIEST, LATEST, Record, TopicReader
-from ..remote.connection import connect
+from ..kafka.topic_reader import EARLIEST, LATEST, Record
+from ..remote.connection import reading
 from ..settings.types import TopicSettings
 from .following import Start, offsets_at
 
@@ -32,9 +32,7 @@ class Told(NamedTuple):
 
 async def runs_of(topic: TopicSettings, begin: Start | None) -> list[Told]:
     """The starts and stops that there are by now, from where it is begun, or the last of them, by their time."""
-    cluster = connect(topic.cluster)
-    try:
-        reader = TopicReader(cluster, topic.topic)
+    async with reading(topic) as reader:
         ends = await reader.offsets(LATEST)
         if begin is None:
             first = await reader.offsets(EARLIEST)
@@ -46,8 +44,6 @@ async def runs_of(topic: TopicSettings, begin: Start | None) -> list[Told]:
             records, positions = await reader.fetch(positions, _WAIT_MS)
             found += filter(None, map(_told, records))
         return sorted(found, key=lambda told: told.ms)
-    finally:
-        await cluster.close()
 
 
 def _told(record: Record) -> Told | None:
